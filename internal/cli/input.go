@@ -1,0 +1,105 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/grpcx/grpcx/internal/message"
+)
+
+// input gives the requests of the -d arguments, one after the other, each
+// opened when its turn comes. It implements stream.Requests.
+type input struct {
+	program *program
+	data    []string
+	method  protoreflect.MethodDescriptor
+	options message.DecodeOptions
+	current *message.Decoder
+	file    *os.File
+	given   int // requests so far
+}
+
+// checkData finds what is wrong with -d before anything is dialled.
+func checkData(data []string) error {
+	stdin := 0
+	for _, d := range data {
+		path, isFile := strings.CutPrefix(d, "@")
+		switch {
+		case !isFile:
+		case path == "" || path == "-":
+			stdin++
+		default:
+			if info, err := os.Stat(path); err != nil {
+				return fmt.Errorf("read request: %w", err)
+			} else if info.IsDir() {
+				return fmt.Errorf("read request: %s is a directory", path)
+			}
+		}
+	}
+	if stdin > 1 {
+		return &usageError{err: errors.New("standard input can be read once: more than one -d @")}
+	}
+	return nil
+}
+
+// Next returns the next request, encoded.
+func (in *input) Next() ([]byte, error) {
+	for {
+		if in.current == nil {
+			if len(in.data) == 0 {
+				in.close()
+				return nil, io.EOF
+			}
+			if err := in.open(in.data[0]); err != nil {
+				return nil, err
+			}
+			in.data = in.data[1:]
+		}
+		request, err := in.current.Next()
+		if errors.Is(err, io.EOF) {
+			in.close()
+			continue
+		}
+		if err == nil {
+			in.given++
+		}
+		return request, err
+	}
+}
+
+func (in *input) open(data string) error {
+	o := in.options
+	o.Array = in.method.IsStreamingClient()
+	path, isFile := strings.CutPrefix(data, "@")
+	var r io.Reader
+	switch {
+	case !isFile:
+		o.Name, r = "-d", strings.NewReader(data)
+	case path == "" || path == "-":
+		o.Name, r = "stdin", in.program.In
+		if in.program.InTerminal {
+			_, _ = fmt.Fprintf(in.program.Err, "* reading %s messages from the terminal; ctrl-d ends them\n", in.method.Input().FullName())
+		}
+	default:
+		f, err := os.Open(path)
+		if err != nil {
+			return fmt.Errorf("read request: %w", err)
+		}
+		o.Name, r, in.file = path, f, f
+	}
+	in.current = message.NewDecoder(r, in.method.Input(), o)
+	return nil
+}
+
+func (in *input) close() {
+	in.current = nil
+	if in.file != nil {
+		_ = in.file.Close()
+		in.file = nil
+	}
+}

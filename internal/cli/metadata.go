@@ -1,0 +1,134 @@
+package cli
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"google.golang.org/grpc/metadata"
+)
+
+// addHeader adds one -H argument to md: 'name: value', or @file with one such
+// line each. Errors name the header and never repeat its value.
+func (c *connection) addHeader(p *program, md metadata.MD, line string) error {
+	path, isFile := strings.CutPrefix(line, "@")
+	if !isFile {
+		return c.addLine(p, md, line)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return fmt.Errorf("read metadata: %w", err)
+	}
+	for n, line := range strings.Split(string(data), "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		if err := c.addLine(p, md, line); err != nil {
+			return fmt.Errorf("%s:%d: %w", path, n+1, err)
+		}
+	}
+	return nil
+}
+
+func (c *connection) addLine(p *program, md metadata.MD, line string) error {
+	name, value, _ := strings.Cut(line, ":")
+	name = strings.ToLower(strings.TrimSpace(name))
+	value = strings.TrimSpace(value)
+	if err := checkHeaderName(name); err != nil {
+		return err
+	}
+	if c.expandHeaders {
+		var err error
+		if value, err = p.expand(value); err != nil {
+			return fmt.Errorf("metadata %s: %w", name, err)
+		}
+	}
+	if strings.HasSuffix(name, "-bin") {
+		raw, err := decodeBase64(value)
+		if err != nil {
+			return fmt.Errorf("metadata %s: the value is not base64, as -bin metadata must be", name)
+		}
+		value = raw
+	} else if i := strings.IndexFunc(value, func(r rune) bool { return r < 0x20 || r > 0x7e }); i >= 0 {
+		return fmt.Errorf("metadata %s: byte %d of the value is not printable ASCII; name it %s-bin and give base64", name, i+1, name)
+	}
+	md.Append(name, value)
+	return nil
+}
+
+// checkHeaderName follows the gRPC over HTTP/2 specification, "Custom-Metadata".
+func checkHeaderName(name string) error {
+	if name == "" {
+		return errors.New("metadata: want 'name: value', the name is missing")
+	}
+	for _, r := range name {
+		if (r < 'a' || r > 'z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.' {
+			return fmt.Errorf("metadata %q: a name has letters, digits, '-', '_' and '.'", name)
+		}
+	}
+	switch name {
+	case "user-agent":
+		return errors.New("metadata user-agent: use --user-agent")
+	case "grpc-timeout":
+		return errors.New("metadata grpc-timeout: use --timeout")
+	case "grpc-encoding", "grpc-accept-encoding":
+		return fmt.Errorf("metadata %s: use --compress", name)
+	case "content-type", "te", "connection", "host":
+		return fmt.Errorf("metadata %s: belongs to the protocol and cannot be set", name)
+	}
+	if strings.HasPrefix(name, "grpc-") && name != "grpc-trace-bin" && name != "grpc-tags-bin" && name != "grpc-previous-rpc-attempts" {
+		return fmt.Errorf("metadata %s: names that begin with grpc- belong to the protocol", name)
+	}
+	return nil
+}
+
+// decodeBase64 takes the standard and the URL alphabet, padded or not.
+func decodeBase64(s string) (string, error) {
+	s = strings.TrimRight(s, "=")
+	encoding := base64.RawStdEncoding
+	if strings.ContainsAny(s, "-_") {
+		encoding = base64.RawURLEncoding
+	}
+	raw, err := encoding.DecodeString(s)
+	return string(raw), err
+}
+
+// expand replaces each ${NAME} by the environment variable of that name.
+func (p *program) expand(s string) (string, error) {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(s, "${")
+		b.WriteString(before)
+		if !found {
+			return b.String(), nil
+		}
+		name, after, closed := strings.Cut(rest, "}")
+		if !closed {
+			return "", errors.New("a ${ without its }")
+		}
+		value, ok := p.LookupEnv(name)
+		if !ok {
+			return "", fmt.Errorf("environment variable %s is not set", name)
+		}
+		b.WriteString(value)
+		s = after
+	}
+}
+
+// secret reports whether the value of a metadata key must not be shown.
+func secret(key string) bool {
+	key = strings.ToLower(key)
+	switch key {
+	case "authorization", "proxy-authorization", "cookie", "set-cookie":
+		return true
+	}
+	for _, part := range []string{"token", "secret", "password", "api-key", "apikey", "api_key", "credential", "session", "signature", "auth-"} {
+		if strings.Contains(key, part) {
+			return true
+		}
+	}
+	return strings.HasSuffix(key, "-key") || strings.HasSuffix(key, "-auth") || strings.HasSuffix(key, "-key-bin")
+}

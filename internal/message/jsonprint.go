@@ -1,0 +1,391 @@
+package message
+
+import (
+	"cmp"
+	"encoding/base64"
+	"fmt"
+	"math"
+	"slices"
+	"strconv"
+
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// printer writes messages as JSON: members in the order of declaration, then
+// extensions by name, entries of maps by key.
+type printer struct {
+	plans
+	types    Resolver
+	maxDepth int
+	defaults bool
+	indent   bool
+	color    bool
+
+	out   []byte
+	level int // of objects and arrays around
+	depth int // of messages around
+	anys  int // of Any messages around
+	stack []member
+	loss  *Loss
+}
+
+type member struct {
+	f *field
+	v protoreflect.Value // not valid: null
+}
+
+// maxIndent bounds the levels that are indented further than the one around
+// them: the size of a deep message is not to grow with the square of its depth.
+const maxIndent = 40
+
+const spaces = "                                                                                "
+
+// open begins an object or array.
+func (p *printer) open(c byte) {
+	p.out = append(p.out, c)
+	p.level++
+}
+
+// item begins a member or element.
+func (p *printer) item(first bool) {
+	if !first {
+		p.out = append(p.out, ',')
+	}
+	p.line()
+}
+
+func (p *printer) line() {
+	if p.indent {
+		p.out = append(p.out, '\n')
+		p.out = append(p.out, spaces[:2*min(p.level, maxIndent)]...)
+	}
+}
+
+// close ends an object or array.
+func (p *printer) close(c byte, empty bool) {
+	p.level--
+	if !empty {
+		p.line()
+	}
+	p.out = append(p.out, c)
+}
+
+// ANSI colours, as jq has them by default.
+const (
+	colorKey    = "\x1b[34;1m"
+	colorString = "\x1b[32m"
+	colorNumber = "\x1b[36m"
+	colorBool   = "\x1b[33m"
+	colorNull   = "\x1b[90m"
+	colorOff    = "\x1b[0m"
+)
+
+func (p *printer) colored(color string) {
+	if p.color {
+		p.out = append(p.out, color...)
+	}
+}
+
+// key writes a member's name, given with its colon.
+func (p *printer) key(name []byte) {
+	p.colored(colorKey)
+	p.out = append(p.out, name[:len(name)-1]...)
+	p.colored(colorOff)
+	p.out = append(p.out, ':')
+	if p.indent {
+		p.out = append(p.out, ' ')
+	}
+}
+
+func (p *printer) word(color, word string) {
+	p.colored(color)
+	p.out = append(p.out, word...)
+	p.colored(colorOff)
+}
+
+func (p *printer) str(s string) {
+	p.colored(colorString)
+	p.out = appendJSONString(p.out, s)
+	p.colored(colorOff)
+}
+
+// message writes one message.
+func (p *printer) message(m protoreflect.Message, pl *plan) error {
+	if p.depth >= p.maxDepth {
+		return fmt.Errorf("nested deeper than %d messages", p.maxDepth)
+	}
+	p.depth++
+	var err error
+	if pl.known != ordinary && pl.known != emptyType {
+		p.unknown(m)
+		err = p.wellKnown(m, pl)
+	} else {
+		err = p.object(m, pl, "")
+	}
+	p.depth--
+	return err
+}
+
+// object writes the members of a message, after "@type" in an Any.
+func (p *printer) object(m protoreflect.Message, pl *plan, url string) error {
+	p.unknown(m)
+	base := len(p.stack)
+	p.collect(m, pl)
+	end := len(p.stack)
+	p.open('{')
+	empty := true
+	if url != "" {
+		p.item(true)
+		p.key([]byte(`"@type":`))
+		p.str(url)
+		empty = false
+	}
+	for i := base; i < end; i++ {
+		p.item(empty)
+		empty = false
+		f, v := p.stack[i].f, p.stack[i].v
+		p.key(f.key)
+		if err := p.value(f, v); err != nil {
+			return err
+		}
+	}
+	p.stack = p.stack[:base]
+	p.close('}', empty)
+	return nil
+}
+
+// unknown counts the fields of m that its type does not have.
+func (p *printer) unknown(m protoreflect.Message) {
+	for b := m.GetUnknown(); len(b) > 0; {
+		_, _, n := protowire.ConsumeField(b)
+		if n < 0 {
+			return
+		}
+		p.loss.Unknown++
+		b = b[n:]
+	}
+}
+
+// fewFields is the number of fields up to which asking for each is cheaper than
+// sorting those that are set.
+const fewFields = 32
+
+// collect pushes the members of m on the stack, in order.
+func (p *printer) collect(m protoreflect.Message, pl *plan) {
+	base := len(p.stack)
+	if !pl.extensible && (len(pl.fields) <= fewFields || p.defaults) {
+		for i := range pl.fields {
+			f := &pl.fields[i]
+			if m.Has(f.fd) {
+				p.stack = append(p.stack, member{f, m.Get(f.fd)})
+			} else if p.defaults {
+				p.unset(m, f)
+			}
+		}
+		return
+	}
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		f := (*field)(nil)
+		if fd.IsExtension() {
+			f = p.extension(fd)
+		} else {
+			f = &pl.fields[fd.Index()]
+		}
+		p.stack = append(p.stack, member{f, v})
+		return true
+	})
+	if p.defaults {
+		for i := range pl.fields {
+			if f := &pl.fields[i]; !m.Has(f.fd) {
+				p.unset(m, f)
+			}
+		}
+	}
+	slices.SortFunc(p.stack[base:], func(a, b member) int {
+		switch {
+		case a.f.bit >= 0 && b.f.bit >= 0:
+			return a.f.bit - b.f.bit
+		case a.f.bit < 0 && b.f.bit < 0:
+			return cmp.Compare(a.f.fd.FullName(), b.f.fd.FullName())
+		}
+		return b.f.bit - a.f.bit // extensions, which have -1, come last
+	})
+}
+
+// unset pushes the default of a field that is not set, if it is to be written.
+func (p *printer) unset(m protoreflect.Message, f *field) {
+	switch {
+	case f.oneof >= 0:
+	case f.presence:
+		p.stack = append(p.stack, member{f: f})
+	default:
+		p.stack = append(p.stack, member{f, m.Get(f.fd)})
+	}
+}
+
+// value writes the value of a field.
+func (p *printer) value(f *field, v protoreflect.Value) error {
+	switch {
+	case !v.IsValid():
+		p.word(colorNull, "null")
+		return nil
+	case f.list:
+		return p.list(f, v.List())
+	case f.mapped:
+		return p.entries(f, v.Map())
+	}
+	return p.single(f, v)
+}
+
+func (p *printer) list(f *field, list protoreflect.List) error {
+	p.open('[')
+	n := list.Len()
+	for i := range n {
+		p.item(i == 0)
+		if err := p.single(f, list.Get(i)); err != nil {
+			return err
+		}
+	}
+	p.close(']', n == 0)
+	return nil
+}
+
+func (p *printer) entries(f *field, entries protoreflect.Map) error {
+	keys := make([]protoreflect.MapKey, 0, entries.Len())
+	entries.Range(func(k protoreflect.MapKey, _ protoreflect.Value) bool {
+		keys = append(keys, k)
+		return true
+	})
+	sortKeys(f.mapKey.kind, keys)
+	p.open('{')
+	var name []byte
+	for i, k := range keys {
+		p.item(i == 0)
+		key := k.String()
+		p.invalid(key)
+		name = append(appendJSONString(name[:0], key), ':')
+		p.key(name)
+		if err := p.single(f.mapValue, entries.Get(k)); err != nil {
+			return err
+		}
+	}
+	p.close('}', len(keys) == 0)
+	return nil
+}
+
+// sortKeys puts false before true, numbers in ascending and strings in
+// bytewise order.
+func sortKeys(kind protoreflect.Kind, keys []protoreflect.MapKey) {
+	slices.SortFunc(keys, func(a, b protoreflect.MapKey) int {
+		switch kind {
+		case protoreflect.StringKind:
+			return cmp.Compare(a.String(), b.String())
+		case protoreflect.BoolKind:
+			switch {
+			case a.Bool() == b.Bool():
+				return 0
+			case b.Bool():
+				return -1
+			}
+			return 1
+		case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind,
+			protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
+			return cmp.Compare(a.Int(), b.Int())
+		}
+		return cmp.Compare(a.Uint(), b.Uint())
+	})
+}
+
+// single writes a value that is neither list nor map.
+func (p *printer) single(f *field, v protoreflect.Value) error {
+	switch f.kind {
+	case protoreflect.MessageKind, protoreflect.GroupKind:
+		return p.message(v.Message(), p.sub(f))
+	case protoreflect.StringKind:
+		s := v.String()
+		p.invalid(s)
+		p.str(s)
+	case protoreflect.BytesKind:
+		p.base64(v.Bytes())
+	case protoreflect.BoolKind:
+		p.word(colorBool, strconv.FormatBool(v.Bool()))
+	case protoreflect.EnumKind:
+		p.enum(f, v.Enum())
+	case protoreflect.FloatKind:
+		p.float(v.Float(), 32)
+	case protoreflect.DoubleKind:
+		p.float(v.Float(), 64)
+	default:
+		p.integer(f.kind, v)
+	}
+	return nil
+}
+
+func (p *printer) base64(b []byte) {
+	p.colored(colorString)
+	p.out = append(p.out, '"')
+	p.out = base64.StdEncoding.AppendEncode(p.out, b)
+	p.out = append(p.out, '"')
+	p.colored(colorOff)
+}
+
+func (p *printer) enum(f *field, n protoreflect.EnumNumber) {
+	if f.null {
+		p.word(colorNull, "null")
+		return
+	}
+	if v := f.fd.Enum().Values().ByNumber(n); v != nil {
+		p.str(string(v.Name()))
+		return
+	}
+	p.colored(colorNumber)
+	p.out = strconv.AppendInt(p.out, int64(n), 10)
+	p.colored(colorOff)
+}
+
+// integer writes 32 bits as a number and 64 as a string.
+func (p *printer) integer(kind protoreflect.Kind, v protoreflect.Value) {
+	p.colored(colorNumber)
+	switch kind {
+	case protoreflect.Int32Kind, protoreflect.Sint32Kind, protoreflect.Sfixed32Kind:
+		p.out = strconv.AppendInt(p.out, v.Int(), 10)
+	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
+		p.out = strconv.AppendUint(p.out, v.Uint(), 10)
+	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
+		p.out = append(p.out, '"')
+		p.out = strconv.AppendInt(p.out, v.Int(), 10)
+		p.out = append(p.out, '"')
+	default:
+		p.out = append(p.out, '"')
+		p.out = strconv.AppendUint(p.out, v.Uint(), 10)
+		p.out = append(p.out, '"')
+	}
+	p.colored(colorOff)
+}
+
+// float writes the shortest number that reads back as n.
+func (p *printer) float(n float64, bits int) {
+	switch {
+	case math.IsNaN(n):
+		p.str("NaN")
+		return
+	case math.IsInf(n, 1):
+		p.str("Infinity")
+		return
+	case math.IsInf(n, -1):
+		p.str("-Infinity")
+		return
+	}
+	p.colored(colorNumber)
+	format := byte('f')
+	if abs := math.Abs(n); abs != 0 && (abs < 1e-6 || abs >= 1e21) {
+		format = 'e'
+	}
+	p.out = strconv.AppendFloat(p.out, n, format, -1, bits)
+	if l := len(p.out); format == 'e' && p.out[l-4] == 'e' && p.out[l-3] == '-' && p.out[l-2] == '0' {
+		p.out[l-2] = p.out[l-1] // e-09 to e-9
+		p.out = p.out[:l-1]
+	}
+	p.colored(colorOff)
+}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"net/url"
 	"strings"
 )
@@ -14,9 +15,10 @@ const Demo = "demo"
 
 // Address is an address as people write it, taken apart.
 type Address struct {
-	target string // for grpc.NewClient
-	host   string // host:port to probe, "" where there is no single one
-	unix   string // path of a socket, "" for TCP
+	target string   // for grpc.NewClient
+	host   string   // host:port to probe, "" where there is no single one
+	unix   string   // path of a socket, "" for TCP
+	list   []string // addresses behind one name, tried in their order
 	scheme security
 }
 
@@ -53,13 +55,32 @@ func ParseAddress(s string) (Address, error) {
 			return parseUnix(s, strings.TrimPrefix(rest, "//"))
 		case "unix-abstract":
 			return parseUnix(s, "@"+rest)
-		case "dns", "ipv4", "ipv6", "passthrough":
+		case "dns", "passthrough":
 			return Address{target: s}, nil
+		case "ipv4", "ipv6":
+			return parseList(s, scheme, rest)
 		case "consul", "xds":
 			return Address{}, fmt.Errorf("address %q: %s:// is not supported by this build", s, scheme)
 		}
 	}
 	return parseHostPort(s, s, unsaid)
+}
+
+// parseList takes the addresses of gRPC's ipv4 and ipv6 name schemes
+// (https://github.com/grpc/grpc/blob/master/doc/naming.md).
+func parseList(s, scheme, list string) (Address, error) {
+	a := Address{target: scheme + ":///" + list}
+	for hostPort := range strings.SplitSeq(list, ",") {
+		addr, err := netip.ParseAddrPort(hostPort)
+		if err != nil || addr.Addr().Is4() != (scheme == "ipv4") {
+			return Address{}, fmt.Errorf("address %q: want %s:ADDRESS:PORT,..., got %q", s, scheme, hostPort)
+		}
+		a.list = append(a.list, hostPort)
+	}
+	if len(a.list) == 1 {
+		a.host = a.list[0]
+	}
+	return a, nil
 }
 
 func parseUnix(s, path string) (Address, error) {

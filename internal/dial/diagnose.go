@@ -2,7 +2,6 @@ package dial
 
 import (
 	"context"
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -85,7 +84,7 @@ func (w *witness) seen() ([]byte, error) {
 // diagnose explains the failed attempt.
 func (d *dialer) diagnose(ctx context.Context) error {
 	d.mu.Lock()
-	phase, err, conn, inner := d.phase, d.err, d.conn, d.inner
+	phase, err, conn, inner, asked := d.phase, d.err, d.conn, d.inner, d.asked
 	d.mu.Unlock()
 	e := &Error{Address: d.cfg.Address, Phase: phase, Err: err}
 	if conn == nil {
@@ -107,7 +106,7 @@ func (d *dialer) diagnose(ctx context.Context) error {
 	if e.Err == nil {
 		e.Err = readErr
 	}
-	explainTLS(e)
+	explainTLS(e, asked && len(above) == 0)
 	return e
 }
 
@@ -146,16 +145,28 @@ func (d *dialer) explainConnect(e *Error) {
 	}
 }
 
-// explainTLS adds what is known about a failed handshake.
-func explainTLS(e *Error) {
-	if e.Err == nil || errors.Is(e.Err, io.EOF) || errors.Is(e.Err, net.ErrClosed) {
+// explainTLS adds what is known about a failed handshake. refused is true if
+// the server asked for a client certificate and then said nothing more: TLS
+// 1.3 refuses a certificate after the handshake, and the alert may be lost
+// with the connection.
+func explainTLS(e *Error, refused bool) {
+	const wanted = "the server wants a client certificate that it trusts; give --cert and --key"
+	if refused && e.Phase == PhaseHTTP2 {
+		e.Hint = wanted
+		if e.Err == nil || !strings.Contains(e.Err.Error(), "tls: ") {
+			e.Err = errors.New("the server asked for a client certificate and closed the connection")
+		}
+		return
+	}
+	if e.Err == nil || errors.Is(e.Err, io.EOF) || errors.Is(e.Err, net.ErrClosed) || errors.Is(e.Err, syscall.ECONNRESET) {
 		e.Err = errors.New("the server closed the connection")
 		return
 	}
 	var authority x509.UnknownAuthorityError
 	var hostname x509.HostnameError
 	var invalid x509.CertificateInvalidError
-	var alert tls.AlertError
+	var remote *net.OpError // an alert that the server sent
+	alerted := errors.As(e.Err, &remote) && remote.Op == "remote error"
 	switch text := e.Err.Error(); {
 	case errors.As(e.Err, &authority):
 		e.Hint = "give the certificate of its authority with --cacert, or --insecure to skip the check"
@@ -166,10 +177,8 @@ func explainTLS(e *Error) {
 	case strings.Contains(text, "missing selected ALPN property"), strings.Contains(text, "no application protocol"):
 		e.Err = errors.New("the server speaks TLS, but not HTTP/2 (no ALPN \"h2\")")
 		e.Hint = "this is a web server's port, or a proxy without HTTP/2; is it the right one?"
-	case strings.Contains(text, "certificate required"), strings.Contains(text, "bad certificate") && errors.As(e.Err, &alert):
-		e.Hint = "the server wants a client certificate that it trusts; give --cert and --key"
-	case strings.Contains(text, "unknown certificate authority") && errors.As(e.Err, &alert):
-		e.Hint = "the server does not trust the client certificate; is --cert the right one?"
+	case alerted && (strings.Contains(text, "certificate required") || strings.Contains(text, "bad certificate")):
+		e.Hint = wanted
 	}
 }
 

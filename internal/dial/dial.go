@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net"
 	"net/http/httptrace"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,6 +15,8 @@ import (
 	"google.golang.org/grpc/connectivity"
 	"google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/keepalive"
+	"google.golang.org/grpc/resolver"
+	"google.golang.org/grpc/resolver/manual"
 )
 
 // DefaultConnectTimeout bounds a dial whose Config sets no other limit.
@@ -92,6 +95,9 @@ func Dial(ctx context.Context, cfg Config) (Conn, error) {
 	if cfg.Gzip {
 		options = append(options, grpc.WithDefaultCallOptions(grpc.UseCompressor(gzip.Name)))
 	}
+	if len(address.list) > 0 {
+		options = append(options, grpc.WithResolvers(listResolver(address)))
+	}
 	cc, err := grpc.NewClient(address.target, options...)
 	if err != nil {
 		return nil, &Error{Address: cfg.Address, Phase: PhaseResolve, Err: err}
@@ -101,6 +107,18 @@ func Dial(ctx context.Context, cfg Config) (Conn, error) {
 		return nil, err
 	}
 	return cc, nil
+}
+
+// listResolver resolves the target of a to the addresses that it lists.
+func listResolver(a Address) resolver.Builder {
+	scheme, _, _ := strings.Cut(a.target, ":")
+	r := manual.NewBuilderWithScheme(scheme)
+	var state resolver.State
+	for _, addr := range a.list {
+		state.Endpoints = append(state.Endpoints, resolver.Endpoint{Addresses: []resolver.Address{{Addr: addr}}})
+	}
+	r.InitialState(state)
+	return r
 }
 
 // dialer makes the connections of one Dial and keeps what it sees of them,
@@ -115,6 +133,7 @@ type dialer struct {
 	err   error    // the last failure of a connection attempt
 	conn  *witness // the last connection, under TLS
 	inner *witness // the last connection, above TLS
+	asked bool     // the server asked for a client certificate
 }
 
 func (d *dialer) dial(ctx context.Context, addr string) (net.Conn, error) {

@@ -58,7 +58,6 @@ func (d *dialer) credentials() (credentials.TransportCredentials, error) {
 	cfg := &tls.Config{
 		MinVersion:         tls.VersionTLS12,
 		InsecureSkipVerify: t.Insecure, //nolint:gosec // the user asked for it by --insecure
-		ServerName:         t.ServerName,
 	}
 	if t.CACert != "" {
 		pem, err := os.ReadFile(t.CACert)
@@ -73,27 +72,30 @@ func (d *dialer) credentials() (credentials.TransportCredentials, error) {
 	if (t.Cert == "") != (t.Key == "") {
 		return nil, errors.New("client certificate: --cert and --key go together")
 	}
+	var certificate tls.Certificate // an empty one is none (RFC 8446, section 4.4.2)
 	if t.Cert != "" {
 		pair, err := tls.LoadX509KeyPair(t.Cert, t.Key)
 		if err != nil {
 			return nil, fmt.Errorf("read client certificate %s with key %s: %w", t.Cert, t.Key, err)
 		}
-		cfg.Certificates = []tls.Certificate{pair}
+		certificate = pair
+	}
+	// The certificate that the user named is sent whatever authorities the
+	// server asks for: it is the server that must judge it.
+	cfg.GetClientCertificate = func(*tls.CertificateRequestInfo) (*tls.Certificate, error) {
+		d.mu.Lock()
+		defer d.mu.Unlock()
+		d.asked = true
+		return &certificate, nil
 	}
 	return &tlsCredentials{TransportCredentials: credentials.NewTLS(cfg), dialer: d}, nil
 }
 
-// tlsCredentials reports handshakes to the dialer. It keeps the server name
-// out of Info, where grpc-go would take it for the authority.
+// tlsCredentials checks certificates against TLS.ServerName where there is
+// one, whatever the authority, and reports handshakes to the dialer.
 type tlsCredentials struct {
 	credentials.TransportCredentials
 	dialer *dialer
-}
-
-func (c *tlsCredentials) Info() credentials.ProtocolInfo {
-	info := c.TransportCredentials.Info()
-	info.ServerName = ""
-	return info
 }
 
 func (c *tlsCredentials) Clone() credentials.TransportCredentials {
@@ -102,6 +104,9 @@ func (c *tlsCredentials) Clone() credentials.TransportCredentials {
 
 func (c *tlsCredentials) ClientHandshake(ctx context.Context, authority string, raw net.Conn) (net.Conn, credentials.AuthInfo, error) {
 	start := time.Now()
+	if name := c.dialer.cfg.TLS.ServerName; name != "" {
+		authority = name
+	}
 	conn, info, err := c.TransportCredentials.ClientHandshake(ctx, authority, raw)
 	if t := c.dialer.cfg.Trace; t != nil && t.TLS != nil {
 		var state *tls.ConnectionState

@@ -1,0 +1,338 @@
+package dial_test
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+	"google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/grpcx/grpcx/internal/dial"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func listen(tb testing.TB, network, address string) net.Listener {
+	tb.Helper()
+	l, err := net.Listen(network, address)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = l.Close() })
+	return l
+}
+
+// serveGRPC serves the health service on l.
+func serveGRPC(tb testing.TB, l net.Listener, o ...grpc.ServerOption) string {
+	tb.Helper()
+	server := grpc.NewServer(o...)
+	healthpb.RegisterHealthServer(server, health.NewServer())
+	go func() { _ = server.Serve(l) }()
+	tb.Cleanup(server.Stop)
+	return l.Addr().String()
+}
+
+// serveHTTP1 serves HTTP/1.1 alone, over TLS if cfg is not nil.
+func serveHTTP1(tb testing.TB, cfg *tls.Config) string {
+	tb.Helper()
+	l := listen(tb, "tcp", "127.0.0.1:0")
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	server := &http.Server{Handler: http.NotFoundHandler(), Protocols: protocols, ReadHeaderTimeout: time.Minute}
+	address := l.Addr().String()
+	if cfg != nil {
+		cfg = cfg.Clone()
+		cfg.NextProtos = []string{"http/1.1"}
+		l = tls.NewListener(l, cfg)
+	}
+	go func() { _ = server.Serve(l) }()
+	tb.Cleanup(func() { _ = server.Close() })
+	return address
+}
+
+// serveSilence accepts connections, hands each to answer, and closes them at
+// the end of the test.
+func serveSilence(tb testing.TB, answer func(net.Conn)) string {
+	tb.Helper()
+	l := listen(tb, "tcp", "127.0.0.1:0")
+	var wg sync.WaitGroup
+	done := make(chan struct{})
+	wg.Go(func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() {
+				answer(conn)
+				<-done
+				_ = conn.Close()
+			})
+		}
+	})
+	tb.Cleanup(func() {
+		_ = l.Close()
+		close(done)
+		wg.Wait()
+	})
+	return l.Addr().String()
+}
+
+func check(tb testing.TB, cc grpc.ClientConnInterface) {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	if _, err := healthpb.NewHealthClient(cc).Check(ctx, &healthpb.HealthCheckRequest{}); err != nil {
+		tb.Errorf("call: %v", err)
+	}
+}
+
+func TestDial(t *testing.T) {
+	ca := newAuthority(t)
+	cert, key := ca.issue("localhost", time.Now().Add(time.Hour))
+	other, otherKey := ca.issue("other.example", time.Now().Add(time.Hour))
+	serverTLS := ca.server(cert, key)
+	mutual := serverTLS.Clone()
+	mutual.ClientAuth, mutual.ClientCAs = tls.RequireAndVerifyClientCert, ca.pool()
+
+	plain := serveGRPC(t, listen(t, "tcp", "127.0.0.1:0"))
+	secure := serveGRPC(t, listen(t, "tcp", "127.0.0.1:0"), grpc.Creds(credentials.NewTLS(serverTLS)))
+	named := serveGRPC(t, listen(t, "tcp", "127.0.0.1:0"), grpc.Creds(credentials.NewTLS(ca.server(other, otherKey))))
+	mtls := serveGRPC(t, listen(t, "tcp", "127.0.0.1:0"), grpc.Creds(credentials.NewTLS(mutual)))
+	socket := filepath.Join(t.TempDir(), "s")
+	serveGRPC(t, listen(t, "unix", socket))
+	abstract := listen(t, "unix", "@grpcx-dial-test-"+filepath.Base(t.TempDir()))
+	serveGRPC(t, abstract)
+
+	for _, tc := range []struct {
+		name string
+		cfg  dial.Config
+	}{
+		{"plaintext", dial.Config{Address: plain, TLS: dial.TLS{Plaintext: true}}},
+		{"grpc URL", dial.Config{Address: "grpc://" + plain}},
+		{"http URL", dial.Config{Address: "http://" + plain + "/"}},
+		{"dns resolver", dial.Config{Address: "dns:///" + plain, TLS: dial.TLS{Plaintext: true}}},
+		{"ipv4 resolver", dial.Config{Address: "ipv4:" + plain, TLS: dial.TLS{Plaintext: true}}},
+		{"unix socket", dial.Config{Address: "unix:" + socket}},
+		{"unix socket as URL", dial.Config{Address: "unix://" + socket}},
+		{"abstract unix socket", dial.Config{Address: "unix-abstract:" + strings.TrimPrefix(abstract.Addr().String(), "@")}},
+		{"TLS", dial.Config{Address: secure, TLS: dial.TLS{CACert: ca.file}}},
+		{"grpcs URL", dial.Config{Address: "grpcs://" + secure, TLS: dial.TLS{CACert: ca.file}}},
+		{"TLS unchecked", dial.Config{Address: secure, TLS: dial.TLS{Insecure: true}}},
+		{"another server name", dial.Config{Address: named, TLS: dial.TLS{CACert: ca.file, ServerName: "other.example"}}},
+		{"server name and authority differ", dial.Config{Address: named, Authority: "service.internal", TLS: dial.TLS{CACert: ca.file, ServerName: "other.example"}}},
+		{"authority is the server name", dial.Config{Address: named, Authority: "other.example", TLS: dial.TLS{CACert: ca.file}}},
+		{"client certificate", dial.Config{Address: mtls, TLS: dial.TLS{CACert: ca.file, Cert: cert, Key: key}}},
+		{"gzip", dial.Config{Address: "grpc://" + plain, Gzip: true}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			cc, err := dial.Dial(context.Background(), tc.cfg)
+			if err != nil {
+				t.Fatal(err)
+			}
+			check(t, cc)
+			if err := cc.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestDialNamesWhatIsWrong(t *testing.T) {
+	ca, stranger := newAuthority(t), newAuthority(t)
+	cert, key := ca.issue("localhost", time.Now().Add(time.Hour))
+	other, otherKey := ca.issue("other.example", time.Now().Add(time.Hour))
+	old, oldKey := ca.issue("localhost", time.Now().Add(-time.Hour))
+	strange, strangeKey := stranger.issue("localhost", time.Now().Add(time.Hour))
+	serverTLS := ca.server(cert, key)
+	mutual := serverTLS.Clone()
+	mutual.ClientAuth, mutual.ClientCAs = tls.RequireAndVerifyClientCert, ca.pool()
+	closed := listen(t, "tcp", "127.0.0.1:0")
+	_ = closed.Close()
+
+	plain := serveGRPC(t, listen(t, "tcp", "127.0.0.1:0"))
+	secure := serveGRPC(t, listen(t, "tcp", "127.0.0.1:0"), grpc.Creds(credentials.NewTLS(serverTLS)))
+	mtls := serveGRPC(t, listen(t, "tcp", "127.0.0.1:0"), grpc.Creds(credentials.NewTLS(mutual)))
+	trusting := dial.TLS{CACert: ca.file}
+	plaintext := dial.TLS{Plaintext: true}
+	// A server that speaks TLS, but takes a plaintext preface for the slow
+	// beginning of a handshake.
+	slowTLS := serveSilence(t, func(conn net.Conn) {
+		first := make([]byte, 1)
+		if _, err := io.ReadFull(conn, first); err == nil && first[0] == 0x16 {
+			_, _ = conn.Write([]byte{0x15, 3, 3, 0, 2, 2, 40})
+		}
+	})
+	slowPlaintext := serveSilence(t, func(conn net.Conn) {
+		first := make([]byte, 1)
+		if _, err := io.ReadFull(conn, first); err == nil && first[0] == 'P' {
+			_, _ = conn.Write([]byte{0, 0, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 4, 1, 0, 0, 0, 0})
+		}
+	})
+
+	for _, tc := range []struct {
+		name      string
+		cfg       dial.Config
+		err, hint string
+		within    time.Duration
+	}{
+		{"refused", dial.Config{Address: closed.Addr().String(), TLS: plaintext}, "refused", "is the server running", time.Second},
+		{"refused with TLS", dial.Config{Address: closed.Addr().String()}, "refused", "is the server running", time.Second},
+		{"no such socket", dial.Config{Address: "unix:/nonexistent/socket"}, "no such file", "no such socket", time.Second},
+		{"plaintext to a TLS server", dial.Config{Address: secure, TLS: plaintext}, "speaks TLS", "drop --plaintext", time.Second},
+		{"TLS to a plaintext server", dial.Config{Address: plain}, "speaks plaintext", "add --plaintext", time.Second},
+		{"plaintext to a TLS server that waits", dial.Config{Address: slowTLS, TLS: plaintext}, "speaks TLS", "drop --plaintext", time.Second},
+		{"TLS to a plaintext server that waits", dial.Config{Address: slowPlaintext}, "speaks plaintext", "add --plaintext", time.Second},
+		{"HTTP/1", dial.Config{Address: serveHTTP1(t, nil), TLS: plaintext}, "HTTP/1.1", "web server", time.Second},
+		{"TLS to HTTP/1", dial.Config{Address: serveHTTP1(t, nil)}, "HTTP/1.1", "web server", time.Second},
+		{"HTTP/1 over TLS", dial.Config{Address: serveHTTP1(t, serverTLS), TLS: trusting}, "not HTTP/2", "web server", time.Second},
+		{"plaintext to HTTP/1 over TLS", dial.Config{Address: serveHTTP1(t, serverTLS), TLS: plaintext}, "speaks TLS", "drop --plaintext", time.Second},
+		{"unknown authority", dial.Config{Address: secure}, "unknown authority", "--cacert", time.Second},
+		{"another host's certificate", dial.Config{Address: serveGRPC(t, listen(t, "tcp", "127.0.0.1:0"), grpc.Creds(credentials.NewTLS(ca.server(other, otherKey)))), TLS: trusting}, "127.0.0.1", "--servername", time.Second},
+		{"expired certificate", dial.Config{Address: serveGRPC(t, listen(t, "tcp", "127.0.0.1:0"), grpc.Creds(credentials.NewTLS(ca.server(old, oldKey)))), TLS: trusting}, "expired", "expired", time.Second},
+		{"no client certificate", dial.Config{Address: mtls, TLS: trusting}, "certificate", "--cert", time.Second},
+		{"a client certificate of a stranger", dial.Config{Address: mtls, TLS: dial.TLS{CACert: ca.file, Cert: strange, Key: strangeKey}}, "certificate", "--cert", time.Second},
+		{"silence", dial.Config{Address: serveSilence(t, func(net.Conn) {}), TLS: plaintext, ConnectTimeout: 1500 * time.Millisecond}, "no answer within 1.5s", "", 3 * time.Second},
+		{"silence in a handshake", dial.Config{Address: serveSilence(t, func(net.Conn) {}), ConnectTimeout: 1500 * time.Millisecond}, "TLS handshake: no answer within 1.5s", "", 3 * time.Second},
+		{"a closed door", dial.Config{Address: serveSilence(t, func(c net.Conn) { _ = c.Close() }), TLS: plaintext}, "closed the connection", "", 2 * time.Second},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			t.Parallel()
+			start := time.Now()
+			cc, err := dial.Dial(context.Background(), tc.cfg)
+			took := time.Since(start)
+			if err == nil {
+				_ = cc.Close()
+				t.Fatal("Dial succeeded")
+			}
+			var failure *dial.Error
+			if !errors.As(err, &failure) {
+				t.Fatalf("err = %v (%T), want *dial.Error", err, err)
+			}
+			if !strings.Contains(err.Error(), tc.err) {
+				t.Errorf("err = %v, want %q in it", err, tc.err)
+			}
+			if !strings.Contains(failure.Hint, tc.hint) {
+				t.Errorf("hint = %q, want %q in it (%v)", failure.Hint, tc.hint, err)
+			}
+			if took > tc.within {
+				t.Errorf("took %v, want at most %v", took, tc.within)
+			}
+		})
+	}
+}
+
+func TestDialRefusesContradictions(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		cfg  dial.Config
+		err  string
+	}{
+		{"plaintext and TLS options", dial.Config{Address: "h:1", TLS: dial.TLS{Plaintext: true, Insecure: true}}, "cannot be combined"},
+		{"plaintext to a TLS URL", dial.Config{Address: "grpcs://h:1", TLS: dial.TLS{Plaintext: true}}, "asks for TLS"},
+		{"TLS options to a plaintext URL", dial.Config{Address: "grpc://h:1", TLS: dial.TLS{CACert: "ca.pem"}}, "is plaintext"},
+		{"certificate without key", dial.Config{Address: "h:1", TLS: dial.TLS{Cert: "c.pem"}}, "go together"},
+		{"no such CA file", dial.Config{Address: "h:1", TLS: dial.TLS{CACert: "/nonexistent"}}, "read CA certificates"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			if _, err := dial.Dial(context.Background(), tc.cfg); err == nil || !strings.Contains(err.Error(), tc.err) {
+				t.Errorf("err = %v, want %q in it", err, tc.err)
+			}
+		})
+	}
+}
+
+func TestDialEndsWithContext(t *testing.T) {
+	address := serveSilence(t, func(net.Conn) {})
+	ctx, cancel := context.WithCancel(context.Background())
+	time.AfterFunc(20*time.Millisecond, cancel)
+	start := time.Now()
+	if _, err := dial.Dial(ctx, dial.Config{Address: address, TLS: dial.TLS{Plaintext: true}}); !errors.Is(err, context.Canceled) {
+		t.Errorf("err = %v, want context.Canceled", err)
+	}
+	if took := time.Since(start); took > 200*time.Millisecond {
+		t.Errorf("took %v after the cancel", took)
+	}
+}
+
+func TestTraceHearsEachStep(t *testing.T) {
+	ca := newAuthority(t)
+	cert, key := ca.issue("localhost", time.Now().Add(time.Hour))
+	address := serveGRPC(t, listen(t, "tcp", "127.0.0.1:0"), grpc.Creds(credentials.NewTLS(ca.server(cert, key))))
+	var mu sync.Mutex
+	var steps []string
+	step := func(s string) {
+		mu.Lock()
+		defer mu.Unlock()
+		steps = append(steps, s)
+	}
+	cc, err := dial.Dial(context.Background(), dial.Config{
+		Address: address,
+		TLS:     dial.TLS{CACert: ca.file},
+		Trace: &dial.Trace{
+			DNS:     func(string, []string, time.Duration, error) { step("dns") },
+			Connect: func(_ string, _ time.Duration, err error) { step("connect") },
+			TLS: func(s *tls.ConnectionState, _ time.Duration, err error) {
+				if s == nil || s.NegotiatedProtocol != "h2" || err != nil {
+					t.Errorf("state = %v, err = %v", s, err)
+				}
+				step("tls")
+			},
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = cc.Close()
+	mu.Lock()
+	defer mu.Unlock()
+	if got := strings.Join(steps, " "); got != "connect tls" {
+		t.Errorf("steps = %q, want connect tls", got)
+	}
+}
+
+func TestParseAddressRefuses(t *testing.T) {
+	for address, want := range map[string]string{
+		"":                         "empty",
+		"localhost":                "no port",
+		"localhost:":               "no port",
+		"a b:1":                    "white space",
+		"::1":                      "want host:port",
+		"unix:":                    "no path",
+		"grpc://":                  "no host",
+		"grpc://u:p@h:1":           "credentials",
+		"https://h/prefix":         "no place for a path",
+		"consul://service":         "not supported",
+		"host:1\x1b[31m":           "control characters",
+		"grpc://h:1/?service=name": "no place for a path",
+	} {
+		if _, err := dial.ParseAddress(address); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("ParseAddress(%q): %v, want %q in it", address, err, want)
+		} else if strings.Contains(err.Error(), "u:p") {
+			t.Errorf("ParseAddress(%q) repeats the credentials: %v", address, err)
+		}
+	}
+}
+
+func FuzzParseAddress(f *testing.F) {
+	for _, s := range []string{"h:1", "grpc://h:1", "grpcs://[::1]:443", "unix:/a", "unix-abstract:a", "dns:///a:1", "demo", "http://h/p", "%zz://"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) {
+		if _, err := dial.ParseAddress(s); err == nil && s == "" {
+			t.Error("took the empty address")
+		}
+	})
+}

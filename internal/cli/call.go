@@ -142,7 +142,7 @@ func (o *callOptions) run(ctx context.Context) (err error) {
 	}
 	defer closeSource()
 	found := time.Now()
-	if s.method, err = describe.FindMethod(ctx, source, o.callOptions.method); err != nil {
+	if s.method, err = describe.FindMethod(ctx, source, o.method); err != nil {
 		return err
 	}
 	s.types = source.Types()

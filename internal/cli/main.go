@@ -70,11 +70,7 @@ unix:/path, dns:///name:port, or demo: a reference server inside the process.`,
 		return &usageError{err: err, command: cmd.CommandPath()}
 	})
 	root.AddCommand(
-		newListCommand(p),
-		newDescribeCommand(p),
 		newCallCommand(p),
-		newHealthCommand(p),
-		newExportCommand(p),
 		newServeCommand(p),
 		newExitCodesTopic(),
 	)

@@ -78,7 +78,7 @@ func NewReflection(ctx context.Context, cc grpc.ClientConnInterface, o Reflectio
 		maxFiles: o.MaxFiles,
 		turn:     make(chan struct{}, 1),
 	}
-	r.types = remoteTypes{source: r, left: maxTypeLookups, asked: map[any]bool{}}
+	r.types = remoteTypes{source: r, left: maxTypeLookups, asked: map[any]*sync.Once{}}
 	return r
 }
 
@@ -283,21 +283,29 @@ func refusal(e *rpb.ErrorResponse) error {
 type remoteTypes struct {
 	source *Reflection
 	mu     sync.Mutex
-	left   int          // questions
-	asked  map[any]bool // protoreflect.FullName and extensionKey
+	left   int                // questions
+	asked  map[any]*sync.Once // by protoreflect.FullName and extensionKey
 }
 
-// first reports whether key should be asked for: it was not, and there are
-// questions left.
-func (t *remoteTypes) first(key any) bool {
+// once asks for key, unless that was done or there are no questions left. It
+// returns when the answer is in, whoever asked.
+func (t *remoteTypes) once(key any, ask func() error) {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.left == 0 || t.asked[key] {
-		return false
+	once := t.asked[key]
+	if once == nil && t.left > 0 {
+		once = new(sync.Once)
+		t.asked[key] = once
+		t.left--
 	}
-	t.left--
-	t.asked[key] = true
-	return true
+	t.mu.Unlock()
+	if once == nil {
+		return
+	}
+	once.Do(func() {
+		if err := ask(); err != nil && !errors.Is(err, protoregistry.NotFound) {
+			t.stop()
+		}
+	})
 }
 
 // stop ends the questions after one that the server did not answer: messages
@@ -309,31 +317,31 @@ func (t *remoteTypes) stop() {
 }
 
 func (t *remoteTypes) loadSymbol(name protoreflect.FullName) {
-	if _, err := t.source.pool.lookup(name); err == nil || !name.IsValid() {
+	if !name.IsValid() {
 		return
 	}
-	if !t.first(name) {
-		return
-	}
-	if _, err := t.source.Find(t.source.client.ctx, name); err != nil && !errors.Is(err, protoregistry.NotFound) {
-		t.stop()
-	}
+	t.once(name, func() error {
+		_, err := t.source.Find(t.source.client.ctx, name)
+		return err
+	})
 }
 
 func (t *remoteTypes) loadExtension(key extensionKey) {
-	if !key.extendee.IsValid() || !t.first(key) {
+	if !key.extendee.IsValid() {
 		return
 	}
 	pool, ctx := t.source.pool, t.source.client.ctx
-	if pool.extends(key) == "" {
-		if err := t.askExtension(ctx, key); err != nil {
-			t.stop()
-			return
+	t.once(key, func() error {
+		if pool.extends(key) == "" {
+			if err := t.askExtension(ctx, key); err != nil {
+				return err
+			}
 		}
-	}
-	if name := pool.extends(key); name != "" {
-		_, _ = t.source.Find(ctx, name) // what cannot be had stays unknown
-	}
+		if name := pool.extends(key); name != "" {
+			_, _ = t.source.Find(ctx, name) // what cannot be had stays unknown
+		}
+		return nil
+	})
 }
 
 func (t *remoteTypes) askExtension(ctx context.Context, key extensionKey) error {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -138,25 +139,30 @@ func (t *template) value(f protoreflect.FieldDescriptor) {
 		t.message(f.Message())
 	case protoreflect.EnumKind:
 		t.enum(f)
-	case protoreflect.BoolKind:
-		t.buf.WriteString(strconv.FormatBool(f.Default().Bool()))
-	case protoreflect.StringKind:
-		t.string(f.Default().String())
+	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind,
+		protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
+		t.string(fmt.Sprint(valueOr(f, uint64(0))))
 	case protoreflect.BytesKind:
-		t.string(base64.StdEncoding.EncodeToString(f.Default().Bytes()))
+		t.string(base64.StdEncoding.EncodeToString(valueOr(f, []byte(nil)).([]byte)))
+	case protoreflect.StringKind:
+		t.string(valueOr(f, "").(string))
 	case protoreflect.FloatKind:
-		t.float(f.Default().Float(), 32)
+		t.float(float64(valueOr(f, float32(0)).(float32)), 32)
 	case protoreflect.DoubleKind:
-		t.float(f.Default().Float(), 64)
-	case protoreflect.Int64Kind, protoreflect.Sint64Kind, protoreflect.Sfixed64Kind:
-		t.string(strconv.FormatInt(f.Default().Int(), 10))
-	case protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
-		t.string(strconv.FormatUint(f.Default().Uint(), 10))
-	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind:
-		t.buf.WriteString(strconv.FormatUint(f.Default().Uint(), 10))
+		t.float(valueOr(f, float64(0)).(float64), 64)
+	case protoreflect.BoolKind:
+		fmt.Fprint(&t.buf, valueOr(f, false))
 	default:
-		t.buf.WriteString(strconv.FormatInt(f.Default().Int(), 10))
+		fmt.Fprint(&t.buf, valueOr(f, int32(0)))
 	}
+}
+
+// valueOr returns the field's default if it sets one, and zero otherwise.
+func valueOr(f protoreflect.FieldDescriptor, zero any) any {
+	if f.HasDefault() {
+		return f.Default().Interface()
+	}
+	return zero
 }
 
 func (t *template) enum(f protoreflect.FieldDescriptor) {
@@ -165,8 +171,11 @@ func (t *template) enum(f protoreflect.FieldDescriptor) {
 		return
 	}
 	v := f.DefaultEnumValue()
+	if v == nil && f.Enum().Values().Len() > 0 {
+		v = f.Enum().Values().Get(0) // an element of a list has no default
+	}
 	if v == nil {
-		t.buf.WriteByte('0')
+		t.buf.WriteByte('0') // nobody knows the enum
 		return
 	}
 	t.string(string(v.Name()))

@@ -56,7 +56,7 @@ func (d *binaryDecoder) next() ([]byte, error) {
 	d.pos = end
 	m := dynamicpb.NewMessage(d.md)
 	if err := (proto.UnmarshalOptions{Resolver: d.o.Types}).Unmarshal(wire, m); err != nil {
-		return nil, d.errorf(fmt.Sprintf("is no valid %s: %v", d.md.FullName(), err), err)
+		return nil, d.errorf(fmt.Sprintf("is no valid %s: %v", d.md.FullName(), reason(err)), err)
 	}
 	d.n++
 	if wire == nil {
@@ -67,7 +67,7 @@ func (d *binaryDecoder) next() ([]byte, error) {
 
 func (d *binaryDecoder) cut(what string) error {
 	if err := d.failed(); err != nil {
-		return d.errorf("cannot be read: "+err.Error(), err)
+		return d.errorf("cannot be read: "+reason(err), err)
 	}
 	return d.errorf(what, io.ErrUnexpectedEOF)
 }

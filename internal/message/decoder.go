@@ -113,7 +113,7 @@ func (d *jsonDecoder) message() ([]byte, error) {
 	}
 	wire, err := proto.MarshalOptions{AllowPartial: true, Deterministic: true}.Marshal(m)
 	if err != nil {
-		return nil, &Error{Msg: err.Error(), off: d.start, err: err}
+		return nil, &Error{Msg: reason(err), off: d.start, err: err}
 	}
 	return wire, nil
 }

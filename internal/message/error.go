@@ -103,6 +103,13 @@ func memberStep(name string) string {
 func indexStep(i int) string      { return "[" + strconv.Itoa(i) + "]" }
 func entryStep(key string) string { return "[" + quote(key) + "]" }
 
+// reason gives the text of another package's error, made safe for a terminal
+// and without the prefix that protobuf-go puts before its own.
+func reason(err error) string {
+	s := strings.ReplaceAll(err.Error(), "\u00a0", " ")
+	return visible(strings.TrimPrefix(s, "proto: "))
+}
+
 // maxQuoted is how many bytes of an input's own text an error repeats.
 const maxQuoted = 60
 

@@ -120,7 +120,7 @@ func (p *parser) unknownContent(url string, at int, cause error) ([]byte, error)
 	}
 	msg := "unknown type " + quote(url)
 	if cause != nil && !isNotFound(cause) {
-		msg = "find type " + quote(url) + ": " + cause.Error()
+		msg = "find type " + quote(url) + ": " + reason(cause)
 	}
 	return nil, within(&Error{Msg: msg, off: at, err: cause}, ".\"@type\"")
 }

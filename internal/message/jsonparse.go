@@ -158,7 +158,7 @@ func (p *parser) mark(base, bit int) bool {
 // field that it has had.
 func (p *parser) lookup(o *open, name []byte, at int) (*field, error) {
 	f := o.pl.names[string(name)]
-	if n := len(name); n > 1 && name[0] == '[' && name[n-1] == ']' {
+	if n := len(name); n > 1 && name[0] == '[' && name[n-1] == ']' && o.pl.known != emptyType {
 		return p.extensionField(o, string(name), at)
 	}
 	if f != nil && p.mark(o.base, f.bit) {
@@ -182,7 +182,7 @@ func (p *parser) extensionField(o *open, name string, at int) (*field, error) {
 	xt, err := p.types.FindExtensionByName(full)
 	if err != nil || xt == nil {
 		if err != nil && !isNotFound(err) {
-			return nil, &Error{Msg: "find extension " + quote(string(full)) + ": " + err.Error(), off: at, err: err}
+			return nil, &Error{Msg: "find extension " + quote(string(full)) + ": " + reason(err), off: at, err: err}
 		}
 		return nil, nil
 	}

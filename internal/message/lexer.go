@@ -34,7 +34,7 @@ func (s *source) readError(err error) error {
 	if errors.Is(err, errTooLarge) {
 		return &Error{Msg: fmt.Sprintf("the message is longer than %d bytes", s.max), off: s.start, err: err}
 	}
-	return &Error{Msg: "read: " + err.Error(), off: len(s.buf), err: err}
+	return &Error{Msg: "read: " + reason(err), off: len(s.buf), err: err}
 }
 
 // unexpected makes the error for the byte at pos where want was due.
@@ -319,15 +319,155 @@ func (l *lexer) sequence(i, n int) string {
 	return `\` + q[1:len(q)-1]
 }
 
-// name reads a member's name and the colon after it.
-func (l *lexer) name() ([]byte, error) {
-	s, err := l.str()
-	if err != nil {
-		return nil, err
+// skip reads any value. depth counts what it stands in.
+func (l *lexer) skip(depth, maxDepth int) error {
+	switch c := l.next(); {
+	case c == '"':
+		_, err := l.str()
+		return err
+	case c == '-' || c-'0' <= 9:
+		_, err := l.number()
+		return err
+	case c == 't':
+		return l.literal("true")
+	case c == 'f':
+		return l.literal("false")
+	case c == 'n':
+		return l.literal("null")
+	case c == '{' || c == '[':
+		if depth >= maxDepth {
+			return l.tooDeep(maxDepth)
+		}
+		if c == '{' {
+			return l.skipObject(depth+1, maxDepth)
+		}
+		return l.skipArray(depth+1, maxDepth)
 	}
-	return s, l.colon()
+	return l.unexpected(wantValue, "a value")
 }
 
+// mismatch makes the error for a value of another kind than want, or for what
+// is no value at all.
+func (l *lexer) mismatch(want string) error {
+	c := l.next()
+	start := l.pos
+	got := ""
+	switch {
+	case c == '"':
+		s, err := l.str()
+		if err != nil {
+			return err
+		}
+		got = "string " + quote(string(s))
+	case c == '-' || c-'0' <= 9:
+		w, err := l.number()
+		if err != nil {
+			return err
+		}
+		got = "number " + clip(string(w))
+	case c == '{':
+		got = "an object"
+	case c == '[':
+		got = "an array"
+	default:
+		got = string(l.word())
+		if got != "true" && got != "false" && got != "null" {
+			l.pos = start
+			return l.unexpected(want, "a value")
+		}
+	}
+	return l.errorf(start, "want %s, got %s", want, got)
+}
+
+func clip(s string) string {
+	if len(s) > maxQuoted {
+		return s[:maxQuoted] + "…"
+	}
+	return s
+}
+
+func (l *lexer) tooDeep(maxDepth int) error {
+	return l.errorf(l.pos, "nested deeper than %d messages", maxDepth)
+}
+
+func (l *lexer) skipObject(depth, maxDepth int) error {
+	l.pos++
+	for first := true; ; first = false {
+		done, err := l.member(first)
+		if done || err != nil {
+			return err
+		}
+		if _, err := l.str(); err != nil {
+			return err
+		}
+		if err := l.colon(); err != nil {
+			return err
+		}
+		if err := l.skip(depth, maxDepth); err != nil {
+			return err
+		}
+	}
+}
+
+func (l *lexer) skipArray(depth, maxDepth int) error {
+	l.pos++
+	for first := true; ; first = false {
+		done, err := l.element(first)
+		if done || err != nil {
+			return err
+		}
+		if err := l.skip(depth, maxDepth); err != nil {
+			return err
+		}
+	}
+}
+
+// member moves to the name of an object's next member, or past its end.
+func (l *lexer) member(first bool) (done bool, err error) {
+	c := l.next()
+	if c == '}' {
+		l.pos++
+		return true, nil
+	}
+	want := `"}" or ` + wantName
+	if !first {
+		if c != ',' {
+			return false, l.unexpected(`"," or "}"`, "an object")
+		}
+		l.pos++
+		c = l.next()
+		want = wantName
+	}
+	if c != '"' {
+		return false, l.unexpected(want, "an object")
+	}
+	return false, nil
+}
+
+// element moves to the next element of an array, or past its end.
+func (l *lexer) element(first bool) (done bool, err error) {
+	c := l.next()
+	if c == ']' {
+		l.pos++
+		return true, nil
+	}
+	if !first {
+		if c != ',' {
+			return false, l.unexpected(`"," or "]"`, "an array")
+		}
+		l.pos++
+		c = l.next()
+		if c == ']' {
+			return false, l.unexpected(wantValue, "an array")
+		}
+	}
+	if c == 0 && l.ended() {
+		return false, l.cut("an array")
+	}
+	return false, nil
+}
+
+// colon moves past the colon after a member's name.
 func (l *lexer) colon() error {
 	if l.next() != ':' {
 		return l.unexpected(`":" after the field name`, "an object")

@@ -51,7 +51,7 @@ func (d *textDecoder) next() ([]byte, error) {
 	}
 	wire, err := proto.MarshalOptions{AllowPartial: true, Deterministic: true}.Marshal(m)
 	if err != nil {
-		return nil, &Error{Source: d.o.Name, Msg: err.Error(), err: err}
+		return nil, &Error{Source: d.o.Name, Msg: reason(err), err: err}
 	}
 	return wire, nil
 }
@@ -109,20 +109,19 @@ func (d *textDecoder) located(err error, chunk []byte) error {
 // splitTextError takes "proto: (line 1:2): message" and "proto: syntax error
 // (line 1:2): message" apart. The line is 0 for an error without place.
 func splitTextError(err error) (line, col int, msg string) {
-	msg = strings.ReplaceAll(err.Error(), "\u00a0", " ")
-	msg = strings.TrimPrefix(msg, "proto: ")
+	msg = reason(err)
 	head, tail, found := strings.Cut(msg, "(line ")
 	if !found || head != "" && head != "syntax error " {
-		return 0, 0, visible(msg)
+		return 0, 0, msg
 	}
 	at, rest, found := strings.Cut(tail, "): ")
 	l, c, colon := strings.Cut(at, ":")
 	line, err1 := strconv.Atoi(l)
 	col, err2 := strconv.Atoi(c)
 	if !found || !colon || err1 != nil || err2 != nil {
-		return 0, 0, visible(msg)
+		return 0, 0, msg
 	}
-	return line, col, visible(rest)
+	return line, col, rest
 }
 
 // visible escapes what a terminal would act on.

@@ -36,7 +36,7 @@ type Responses interface {
 	// Message takes one response, valid until it returns.
 	Message([]byte) error
 	// Trailer takes the trailing metadata and the status, once and last. A
-	// status other than OK is a result like any other.
+	// status other than OK is a result like any other; it is never nil.
 	Trailer(metadata.MD, *status.Status) error
 }
 
@@ -84,7 +84,7 @@ func Pump(ctx context.Context, cc grpc.ClientConnInterface, m protoreflect.Metho
 	}
 	st, err := cc.NewStream(ctx, desc, Path(m), grpc.ForceCodecV2(codec{}))
 	if err != nil {
-		return Counts{}, out.Trailer(nil, status.Convert(err))
+		return Counts{}, out.Trailer(nil, ended(err))
 	}
 	s := &sender{stream: st, in: in, cancel: cancel, failed: make(chan error, 1)}
 	go s.run(ctx)
@@ -216,7 +216,7 @@ func (s *sender) finish(st grpc.ClientStream, out Responses, err error) error {
 	}
 	var source badRequest
 	if errors.As(failure, &source) {
-		if trailerErr := out.Trailer(st.Trailer(), status.Convert(err)); trailerErr != nil {
+		if trailerErr := out.Trailer(st.Trailer(), ended(err)); trailerErr != nil {
 			return trailerErr
 		}
 		return source.error
@@ -226,5 +226,13 @@ func (s *sender) finish(st grpc.ClientStream, out Responses, err error) error {
 		// CANCELLED that the receiver saw is only the echo of that.
 		err = failure
 	}
-	return out.Trailer(st.Trailer(), status.Convert(err))
+	return out.Trailer(st.Trailer(), ended(err))
+}
+
+// ended returns the status of a call that ended with err, OK for nil.
+func ended(err error) *status.Status {
+	if err == nil {
+		return status.New(codes.OK, "")
+	}
+	return status.Convert(err)
 }

@@ -163,7 +163,7 @@ func TestPump(t *testing.T) {
 			if out.trailers != 1 {
 				t.Errorf("Trailer called %d times, want 1", out.trailers)
 			}
-			if out.status.Code() != tc.code {
+			if out.status == nil || out.status.Code() != tc.code {
 				t.Errorf("status = %v, want %v", out.status, tc.code)
 			}
 			if tc.received >= 0 && (counts.Received != tc.received || len(out.messages) != tc.received) {

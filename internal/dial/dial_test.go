@@ -20,6 +20,7 @@ import (
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
 	"github.com/grpcx/grpcx/internal/dial"
+	"github.com/grpcx/grpcx/testdata/testcert"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -100,16 +101,16 @@ func check(tb testing.TB, cc grpc.ClientConnInterface) {
 }
 
 func TestDial(t *testing.T) {
-	ca := newAuthority(t)
-	cert, key := ca.issue("localhost", time.Now().Add(time.Hour))
-	other, otherKey := ca.issue("other.example", time.Now().Add(time.Hour))
-	serverTLS := ca.server(cert, key)
+	ca := testcert.New(t)
+	cert, key := ca.Issue("localhost", time.Now().Add(time.Hour))
+	other, otherKey := ca.Issue("other.example", time.Now().Add(time.Hour))
+	serverTLS := ca.Server(cert, key)
 	mutual := serverTLS.Clone()
-	mutual.ClientAuth, mutual.ClientCAs = tls.RequireAndVerifyClientCert, ca.pool()
+	mutual.ClientAuth, mutual.ClientCAs = tls.RequireAndVerifyClientCert, ca.Pool()
 
 	plain := serveGRPC(t, listen(t, "tcp", "127.0.0.1:0"))
 	secure := serveGRPC(t, listen(t, "tcp", "127.0.0.1:0"), grpc.Creds(credentials.NewTLS(serverTLS)))
-	named := serveGRPC(t, listen(t, "tcp", "127.0.0.1:0"), grpc.Creds(credentials.NewTLS(ca.server(other, otherKey))))
+	named := serveGRPC(t, listen(t, "tcp", "127.0.0.1:0"), grpc.Creds(credentials.NewTLS(ca.Server(other, otherKey))))
 	mtls := serveGRPC(t, listen(t, "tcp", "127.0.0.1:0"), grpc.Creds(credentials.NewTLS(mutual)))
 	socket := filepath.Join(t.TempDir(), "s")
 	serveGRPC(t, listen(t, "unix", socket))
@@ -128,13 +129,13 @@ func TestDial(t *testing.T) {
 		{"unix socket", dial.Config{Address: "unix:" + socket}},
 		{"unix socket as URL", dial.Config{Address: "unix://" + socket}},
 		{"abstract unix socket", dial.Config{Address: "unix-abstract:" + strings.TrimPrefix(abstract.Addr().String(), "@")}},
-		{"TLS", dial.Config{Address: secure, TLS: dial.TLS{CACert: ca.file}}},
-		{"grpcs URL", dial.Config{Address: "grpcs://" + secure, TLS: dial.TLS{CACert: ca.file}}},
+		{"TLS", dial.Config{Address: secure, TLS: dial.TLS{CACert: ca.File}}},
+		{"grpcs URL", dial.Config{Address: "grpcs://" + secure, TLS: dial.TLS{CACert: ca.File}}},
 		{"TLS unchecked", dial.Config{Address: secure, TLS: dial.TLS{Insecure: true}}},
-		{"another server name", dial.Config{Address: named, TLS: dial.TLS{CACert: ca.file, ServerName: "other.example"}}},
-		{"server name and authority differ", dial.Config{Address: named, Authority: "service.internal", TLS: dial.TLS{CACert: ca.file, ServerName: "other.example"}}},
-		{"authority is the server name", dial.Config{Address: named, Authority: "other.example", TLS: dial.TLS{CACert: ca.file}}},
-		{"client certificate", dial.Config{Address: mtls, TLS: dial.TLS{CACert: ca.file, Cert: cert, Key: key}}},
+		{"another server name", dial.Config{Address: named, TLS: dial.TLS{CACert: ca.File, ServerName: "other.example"}}},
+		{"server name and authority differ", dial.Config{Address: named, Authority: "service.internal", TLS: dial.TLS{CACert: ca.File, ServerName: "other.example"}}},
+		{"authority is the server name", dial.Config{Address: named, Authority: "other.example", TLS: dial.TLS{CACert: ca.File}}},
+		{"client certificate", dial.Config{Address: mtls, TLS: dial.TLS{CACert: ca.File, Cert: cert, Key: key}}},
 		{"gzip", dial.Config{Address: "grpc://" + plain, Gzip: true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -151,21 +152,21 @@ func TestDial(t *testing.T) {
 }
 
 func TestDialNamesWhatIsWrong(t *testing.T) {
-	ca, stranger := newAuthority(t), newAuthority(t)
-	cert, key := ca.issue("localhost", time.Now().Add(time.Hour))
-	other, otherKey := ca.issue("other.example", time.Now().Add(time.Hour))
-	old, oldKey := ca.issue("localhost", time.Now().Add(-time.Hour))
-	strange, strangeKey := stranger.issue("localhost", time.Now().Add(time.Hour))
-	serverTLS := ca.server(cert, key)
+	ca, stranger := testcert.New(t), testcert.New(t)
+	cert, key := ca.Issue("localhost", time.Now().Add(time.Hour))
+	other, otherKey := ca.Issue("other.example", time.Now().Add(time.Hour))
+	old, oldKey := ca.Issue("localhost", time.Now().Add(-time.Hour))
+	strange, strangeKey := stranger.Issue("localhost", time.Now().Add(time.Hour))
+	serverTLS := ca.Server(cert, key)
 	mutual := serverTLS.Clone()
-	mutual.ClientAuth, mutual.ClientCAs = tls.RequireAndVerifyClientCert, ca.pool()
+	mutual.ClientAuth, mutual.ClientCAs = tls.RequireAndVerifyClientCert, ca.Pool()
 	closed := listen(t, "tcp", "127.0.0.1:0")
 	_ = closed.Close()
 
 	plain := serveGRPC(t, listen(t, "tcp", "127.0.0.1:0"))
 	secure := serveGRPC(t, listen(t, "tcp", "127.0.0.1:0"), grpc.Creds(credentials.NewTLS(serverTLS)))
 	mtls := serveGRPC(t, listen(t, "tcp", "127.0.0.1:0"), grpc.Creds(credentials.NewTLS(mutual)))
-	trusting := dial.TLS{CACert: ca.file}
+	trusting := dial.TLS{CACert: ca.File}
 	plaintext := dial.TLS{Plaintext: true}
 	// A server that speaks TLS, but takes a plaintext preface for the slow
 	// beginning of a handshake.
@@ -200,10 +201,10 @@ func TestDialNamesWhatIsWrong(t *testing.T) {
 		{"HTTP/1 over TLS", dial.Config{Address: serveHTTP1(t, serverTLS), TLS: trusting}, "not HTTP/2", "web server", time.Second},
 		{"plaintext to HTTP/1 over TLS", dial.Config{Address: serveHTTP1(t, serverTLS), TLS: plaintext}, "speaks TLS", "drop --plaintext", time.Second},
 		{"unknown authority", dial.Config{Address: secure}, "unknown authority", "--cacert", time.Second},
-		{"another host's certificate", dial.Config{Address: serveGRPC(t, listen(t, "tcp", "127.0.0.1:0"), grpc.Creds(credentials.NewTLS(ca.server(other, otherKey)))), TLS: trusting}, "127.0.0.1", "--servername", time.Second},
-		{"expired certificate", dial.Config{Address: serveGRPC(t, listen(t, "tcp", "127.0.0.1:0"), grpc.Creds(credentials.NewTLS(ca.server(old, oldKey)))), TLS: trusting}, "expired", "expired", time.Second},
+		{"another host's certificate", dial.Config{Address: serveGRPC(t, listen(t, "tcp", "127.0.0.1:0"), grpc.Creds(credentials.NewTLS(ca.Server(other, otherKey)))), TLS: trusting}, "127.0.0.1", "--servername", time.Second},
+		{"expired certificate", dial.Config{Address: serveGRPC(t, listen(t, "tcp", "127.0.0.1:0"), grpc.Creds(credentials.NewTLS(ca.Server(old, oldKey)))), TLS: trusting}, "expired", "expired", time.Second},
 		{"no client certificate", dial.Config{Address: mtls, TLS: trusting}, "certificate", "--cert", time.Second},
-		{"a client certificate of a stranger", dial.Config{Address: mtls, TLS: dial.TLS{CACert: ca.file, Cert: strange, Key: strangeKey}}, "certificate", "--cert", time.Second},
+		{"a client certificate of a stranger", dial.Config{Address: mtls, TLS: dial.TLS{CACert: ca.File, Cert: strange, Key: strangeKey}}, "certificate", "--cert", time.Second},
 		{"silence", dial.Config{Address: serveSilence(t, func(net.Conn) {}), TLS: plaintext, ConnectTimeout: 1500 * time.Millisecond}, "no answer within 1.5s", "", 3 * time.Second},
 		{"silence in a handshake", dial.Config{Address: serveSilence(t, func(net.Conn) {}), ConnectTimeout: 1500 * time.Millisecond}, "TLS handshake: no answer within 1.5s", "", 3 * time.Second},
 		{"a closed door", dial.Config{Address: serveSilence(t, func(c net.Conn) { _ = c.Close() }), TLS: plaintext}, "closed the connection", "", 2 * time.Second},
@@ -268,9 +269,9 @@ func TestDialEndsWithContext(t *testing.T) {
 }
 
 func TestTraceHearsEachStep(t *testing.T) {
-	ca := newAuthority(t)
-	cert, key := ca.issue("localhost", time.Now().Add(time.Hour))
-	address := serveGRPC(t, listen(t, "tcp", "127.0.0.1:0"), grpc.Creds(credentials.NewTLS(ca.server(cert, key))))
+	ca := testcert.New(t)
+	cert, key := ca.Issue("localhost", time.Now().Add(time.Hour))
+	address := serveGRPC(t, listen(t, "tcp", "127.0.0.1:0"), grpc.Creds(credentials.NewTLS(ca.Server(cert, key))))
 	var mu sync.Mutex
 	var steps []string
 	step := func(s string) {
@@ -280,7 +281,7 @@ func TestTraceHearsEachStep(t *testing.T) {
 	}
 	cc, err := dial.Dial(context.Background(), dial.Config{
 		Address: address,
-		TLS:     dial.TLS{CACert: ca.file},
+		TLS:     dial.TLS{CACert: ca.File},
 		Trace: &dial.Trace{
 			DNS:     func(string, []string, time.Duration, error) { step("dns") },
 			Connect: func(_ string, _ time.Duration, err error) { step("connect") },

@@ -2,6 +2,7 @@ package message
 
 import (
 	"errors"
+	"math"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -66,7 +67,39 @@ func (f *fixtures) normalize(t *testing.T, m protoreflect.Message) {
 		}
 		return
 	}
+	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		switch {
+		case fd.IsMap() && isFloat(fd.MapValue()):
+			v.Map().Range(func(k protoreflect.MapKey, e protoreflect.Value) bool {
+				v.Map().Set(k, plainNaN(fd.MapValue(), e))
+				return true
+			})
+		case !isFloat(fd):
+		case fd.IsList():
+			for i := range v.List().Len() {
+				v.List().Set(i, plainNaN(fd, v.List().Get(i)))
+			}
+		default:
+			m.Set(fd, plainNaN(fd, v))
+		}
+		return true
+	})
 	each(m, func(sub protoreflect.Message) { f.normalize(t, sub) })
+}
+
+func isFloat(fd protoreflect.FieldDescriptor) bool {
+	return fd.Kind() == protoreflect.FloatKind || fd.Kind() == protoreflect.DoubleKind
+}
+
+// plainNaN replaces a NaN, whose payload no format but the wire has.
+func plainNaN(fd protoreflect.FieldDescriptor, v protoreflect.Value) protoreflect.Value {
+	switch {
+	case !math.IsNaN(v.Float()):
+		return v
+	case fd.Kind() == protoreflect.FloatKind:
+		return protoreflect.ValueOfFloat32(float32(math.NaN()))
+	}
+	return protoreflect.ValueOfFloat64(math.NaN())
 }
 
 // each calls use for the messages that m holds.

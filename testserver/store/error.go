@@ -48,6 +48,9 @@ func (e *Error) Error() string {
 	if e.Index >= 0 {
 		fmt.Fprintf(&b, "entry %d: ", e.Index)
 	}
+	if e.Code == Invalid {
+		b.WriteString("invalid ")
+	}
 	b.WriteString(e.Kind)
 	if e.Name != "" {
 		b.WriteString(" " + e.Name)

@@ -197,5 +197,8 @@ func scanSession(row *sql.Row) (Session, error) {
 	if err != nil {
 		return Session{}, err
 	}
-	return s, json.Unmarshal(roles, &c.Roles)
+	if err := json.Unmarshal(roles, &c.Roles); err != nil {
+		return Session{}, err
+	}
+	return s, nil
 }

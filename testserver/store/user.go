@@ -43,10 +43,26 @@ func (u User) equal(v User) bool {
 		u.Status == v.Status && slices.Equal(u.Roles, v.Roles) && maps.Equal(u.Metadata, v.Metadata)
 }
 
+// CreateUser stores a user and returns it as stored.
+func (s *Store) CreateUser(ctx context.Context, u User) (User, error) {
+	created, err := s.create(ctx, []User{u})
+	if err != nil {
+		return User{}, fmt.Errorf("create user: %w", atEntry(err, -1))
+	}
+	return created[0], nil
+}
+
 // CreateUsers stores all the users, in their order, or none of them, and returns
-// them as stored. An Error carries the index of the user that it is about when
-// there is more than one.
-func (s *Store) CreateUsers(ctx context.Context, users ...User) ([]User, error) {
+// them as stored. An Error carries the index of the user that it is about.
+func (s *Store) CreateUsers(ctx context.Context, users []User) ([]User, error) {
+	created, err := s.create(ctx, users)
+	if err != nil {
+		return nil, fmt.Errorf("create users: %w", err)
+	}
+	return created, nil
+}
+
+func (s *Store) create(ctx context.Context, users []User) ([]User, error) {
 	created := make([]User, 0, len(users))
 	if len(users) == 0 {
 		return created, nil
@@ -60,19 +76,13 @@ func (s *Store) CreateUsers(ctx context.Context, users ...User) ([]User, error) 
 			u.ID = strconv.FormatInt(first+int64(i), 10)
 			u.CreatedAt, u.UpdatedAt = c.at, c.at
 			if err := c.insert(u); err != nil {
-				if len(users) > 1 {
-					err = atEntry(err, i)
-				}
-				return err
+				return atEntry(err, i)
 			}
 			created = append(created, u)
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("create user: %w", err)
-	}
-	return created, nil
+	return created, err
 }
 
 // User returns the user of that id.

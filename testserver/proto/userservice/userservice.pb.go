@@ -841,7 +841,8 @@ type CreateMultipleUsersResponse struct {
 	CreatedCount int32 `protobuf:"varint,1,opt,name=created_count,json=createdCount,proto3" json:"created_count,omitempty"`
 	// user_ids are the ids of the created users, in the order of the stream.
 	UserIds []string `protobuf:"bytes,2,rep,name=user_ids,json=userIds,proto3" json:"user_ids,omitempty"`
-	// errors has one line for each rejected entry, beginning with its index, from 0.
+	// errors has one line for each rejected entry, such as
+	// "entry 2: invalid user: name is required"; entries are counted from 0.
 	Errors        []string `protobuf:"bytes,3,rep,name=errors,proto3" json:"errors,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

@@ -1,4 +1,5 @@
-package dial_test
+// Package testcert makes certificates for tests of TLS.
+package testcert
 
 import (
 	"crypto/ecdsa"
@@ -17,20 +18,22 @@ import (
 	"time"
 )
 
-// authority signs certificates and keeps them as PEM files in a directory of
+// Authority signs certificates and keeps them as PEM files in a directory of
 // the test.
-type authority struct {
+type Authority struct {
 	tb   testing.TB
 	dir  string
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
-	file string // PEM of the authority's own certificate
+	// File is the PEM file of the authority's own certificate.
+	File string
 	made int
 }
 
-func newAuthority(tb testing.TB) *authority {
+// New makes an authority.
+func New(tb testing.TB) *Authority {
 	tb.Helper()
-	a := &authority{tb: tb, dir: tb.TempDir()}
+	a := &Authority{tb: tb, dir: tb.TempDir()}
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour),
@@ -38,12 +41,13 @@ func newAuthority(tb testing.TB) *authority {
 	}
 	var certFile string
 	a.cert, a.key, certFile, _ = a.make("authority", template)
-	a.file = certFile
+	a.File = certFile
 	return a
 }
 
-// issue returns the PEM files of a certificate for name and its key.
-func (a *authority) issue(name string, notAfter time.Time) (certFile, keyFile string) {
+// Issue returns the PEM files of a certificate for name and its key, fit for
+// servers and clients. One for localhost is for 127.0.0.1 too.
+func (a *Authority) Issue(name string, notAfter time.Time) (certFile, keyFile string) {
 	a.tb.Helper()
 	template := &x509.Certificate{
 		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name},
@@ -57,7 +61,7 @@ func (a *authority) issue(name string, notAfter time.Time) (certFile, keyFile st
 	return certFile, keyFile
 }
 
-func (a *authority) make(name string, template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey, string, string) {
+func (a *Authority) make(name string, template *x509.Certificate) (*x509.Certificate, *ecdsa.PrivateKey, string, string) {
 	a.tb.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -84,7 +88,7 @@ func (a *authority) make(name string, template *x509.Certificate) (*x509.Certifi
 	return cert, key, a.write(name+".crt", "CERTIFICATE", der), a.write(name+".key", "EC PRIVATE KEY", keyDER)
 }
 
-func (a *authority) write(name, kind string, der []byte) string {
+func (a *Authority) write(name, kind string, der []byte) string {
 	a.tb.Helper()
 	path := filepath.Join(a.dir, name)
 	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}), 0o600); err != nil {
@@ -93,8 +97,8 @@ func (a *authority) write(name, kind string, der []byte) string {
 	return path
 }
 
-// server returns the TLS configuration of a server with the certificate.
-func (a *authority) server(certFile, keyFile string) *tls.Config {
+// Server returns the TLS configuration of a gRPC server with the certificate.
+func (a *Authority) Server(certFile, keyFile string) *tls.Config {
 	a.tb.Helper()
 	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
@@ -103,7 +107,8 @@ func (a *authority) server(certFile, keyFile string) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{pair}, NextProtos: []string{"h2"}}
 }
 
-func (a *authority) pool() *x509.CertPool {
+// Pool holds the authority's certificate.
+func (a *Authority) Pool() *x509.CertPool {
 	pool := x509.NewCertPool()
 	pool.AddCert(a.cert)
 	return pool

@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"net"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+
+	"github.com/grpcx/grpcx/testdata/testcert"
+	"github.com/grpcx/grpcx/testserver"
+)
+
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"grpcx": main})
+}
+
+// TestScripts runs testdata/script, each script against servers of its own:
+// $ADDR (plaintext), $TLS_ADDR (TLS), $MTLS_ADDR (wants a client certificate)
+// and $CLOSED_ADDR (refuses). $CA, $CERT and $KEY are PEM files, $TESTDATA is
+// the folder testdata.
+func TestScripts(t *testing.T) {
+	ca := testcert.New(t)
+	cert, key := ca.Issue("localhost", time.Now().Add(time.Hour))
+	mutual := ca.Server(cert, key)
+	mutual.ClientAuth, mutual.ClientCAs = tls.RequireAndVerifyClientCert, ca.Pool()
+	testscript.Run(t, testscript.Params{
+		Dir: "../../testdata/script",
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"exits": exits,
+		},
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("ADDR", serve(t, env))
+			env.Setenv("TLS_ADDR", serve(t, env, grpc.Creds(credentials.NewTLS(ca.Server(cert, key)))))
+			env.Setenv("MTLS_ADDR", serve(t, env, grpc.Creds(credentials.NewTLS(mutual))))
+			env.Setenv("CLOSED_ADDR", closedAddress(t))
+			env.Setenv("CA", ca.File)
+			env.Setenv("CERT", cert)
+			env.Setenv("KEY", key)
+			env.Setenv("TESTDATA", testdata(t))
+			return nil
+		},
+	})
+}
+
+// exits N COMMAND... runs the command and wants its exit code to be N.
+func exits(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: exits N COMMAND...")
+	}
+	want, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	got := 0
+	var exit *exec.ExitError
+	if err := ts.Exec(args[1], args[2:]...); errors.As(err, &exit) {
+		got = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if got != want {
+		ts.Fatalf("exit code %d, want %d", got, want)
+	}
+}
+
+// serve starts a reference server that ends with the script.
+func serve(tb testing.TB, env *testscript.Env, o ...grpc.ServerOption) string {
+	tb.Helper()
+	server, err := testserver.New(testserver.Config{DefaultAdmin: true, ServerOptions: o})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(l)
+	}()
+	env.Defer(func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = server.Shutdown(ctx)
+		<-served
+	})
+	return l.Addr().String()
+}
+
+// closedAddress returns an address on which nothing listens.
+func closedAddress(tb testing.TB) string {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	_ = l.Close()
+	return l.Addr().String()
+}
+
+func testdata(tb testing.TB) string {
+	tb.Helper()
+	dir, err := filepath.Abs("../../testdata")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return dir
+}

@@ -1,0 +1,201 @@
+// Package testserver is grpcx's reference server: users, authentication, health,
+// reflection and the official interop service, over a real store. Tests of gRPC
+// clients can run it inside their own process; see Start.
+package testserver
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"google.golang.org/grpc"
+	_ "google.golang.org/grpc/encoding/gzip" // accept and answer gzip
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/interop/grpc_testing"
+	"google.golang.org/grpc/keepalive"
+
+	pb "github.com/grpcx/grpcx/testserver/proto/userservice"
+	"github.com/grpcx/grpcx/testserver/store"
+)
+
+// Config says how a Server behaves. The zero value is a silent server on a store
+// in memory, to which nobody can log in.
+type Config struct {
+	// Store is "" or "memory" for a store that ends with the server, or the path of
+	// a SQLite file, with or without "sqlite://" before it.
+	Store string
+	// Logger receives one record a call, without payloads and secrets; nil is silent.
+	Logger *slog.Logger
+	// Version is sent as the metadata server-version; "" means "dev".
+	Version string
+
+	// DefaultAdmin lets "admin" log in with "password". Serve refuses to
+	// serve such a server on any address but loopback.
+	DefaultAdmin bool
+	// AdminPassword is the password of "admin", in the place of the default one.
+	AdminPassword string
+	// SigningKey signs access tokens; at least 32 bytes, or nil for a random key,
+	// with which no token outlives the server.
+	SigningKey []byte
+	// AccessTTL and RefreshTTL are the lifetimes of tokens; 0 means 15 minutes and
+	// 7 days.
+	AccessTTL, RefreshTTL time.Duration
+
+	// Dependencies are probed, and decide over the health of services.
+	Dependencies []Dependency
+
+	// MaxStreams is how many streams a connection may have open; 0 means 100.
+	MaxStreams uint32
+	// MaxHeaderBytes bounds the headers of a call; 0 means 16 KiB.
+	MaxHeaderBytes uint32
+	// MaxMessageBytes bounds a received message; 0 means 4 MiB.
+	MaxMessageBytes int
+	// HandshakeTimeout bounds the set-up of a connection; 0 means 5 s.
+	HandshakeTimeout time.Duration
+	// KeepaliveMinTime is the least time between a client's keepalive pings; a
+	// client that sends them faster is disconnected. 0 means 10 s.
+	KeepaliveMinTime time.Duration
+	// ServerOptions come after all others; for TLS credentials and the like.
+	ServerOptions []grpc.ServerOption
+
+	now        func() time.Time // the clock of tokens; nil means time.Now
+	loginDelay time.Duration    // first delay of repeated failures; 0 means 200 ms
+}
+
+// Server is the reference server. Every Server must be ended by Shutdown.
+type Server struct {
+	cfg   Config
+	log   *slog.Logger
+	grpc  *grpc.Server
+	store *store.Store
+	board *board
+
+	running context.Context // ends when the shutdown begins, with errStopping as its cause
+	stop    context.CancelCauseFunc
+	probers sync.WaitGroup
+	served  sync.WaitGroup // the goroutine of Listen
+
+	addr     string
+	shutdown func(context.Context) error
+}
+
+// New opens the store and builds the server; it does not listen yet.
+func New(cfg Config) (*Server, error) {
+	cfg.Version = cmp.Or(cfg.Version, "dev")
+	if cfg.now == nil {
+		cfg.now = time.Now
+	}
+	s := &Server{cfg: cfg, log: cfg.Logger, board: newBoard()}
+	if s.log == nil {
+		s.log = slog.New(slog.DiscardHandler)
+	}
+	tokens, err := newTokens(cfg)
+	if err != nil {
+		return nil, err
+	}
+	s.store, err = store.Open(context.Background(), store.Options{Path: cfg.Store, Now: cfg.now})
+	if err != nil {
+		return nil, err
+	}
+	s.running, s.stop = context.WithCancelCause(context.Background())
+	var once sync.Once
+	var ended error
+	s.shutdown = func(ctx context.Context) error {
+		once.Do(func() { ended = s.end(ctx) })
+		return ended
+	}
+	s.grpc = grpc.NewServer(s.options()...)
+	s.register(tokens)
+	s.startProbers()
+	return s, nil
+}
+
+func (s *Server) options() []grpc.ServerOption {
+	return append([]grpc.ServerOption{
+		grpc.MaxConcurrentStreams(cmp.Or(s.cfg.MaxStreams, 100)),
+		grpc.MaxHeaderListSize(cmp.Or(s.cfg.MaxHeaderBytes, 16<<10)),
+		grpc.MaxRecvMsgSize(cmp.Or(s.cfg.MaxMessageBytes, 4<<20)),
+		grpc.ConnectionTimeout(cmp.Or(s.cfg.HandshakeTimeout, 5*time.Second)),
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
+			MinTime:             cmp.Or(s.cfg.KeepaliveMinTime, 10*time.Second),
+			PermitWithoutStream: true,
+		}),
+		// Finds clients that vanished without closing their connection.
+		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
+		// Handlers are gone before the store is closed.
+		grpc.WaitForHandlers(true),
+		grpc.ChainUnaryInterceptor(s.interceptUnary),
+		grpc.ChainStreamInterceptor(s.interceptStream),
+	}, s.cfg.ServerOptions...)
+}
+
+func (s *Server) register(tokens *tokens) {
+	pb.RegisterUserServiceServer(s.grpc, &userServer{store: s.store, running: s.running})
+	pb.RegisterAuthServiceServer(s.grpc, newAuthServer(s.cfg, s.store, tokens))
+	pb.RegisterHealthCheckServer(s.grpc, &legacyHealthServer{board: s.board, running: s.running})
+	healthpb.RegisterHealthServer(s.grpc, &healthServer{board: s.board, running: s.running})
+	grpc_testing.RegisterTestServiceServer(s.grpc, &interopServer{})
+	registerReflection(s.grpc)
+
+	s.board.set("", healthpb.HealthCheckResponse_SERVING)
+	for name := range s.grpc.GetServiceInfo() {
+		s.board.set(name, healthpb.HealthCheckResponse_SERVING)
+	}
+}
+
+// Serve accepts connections on l and closes it in the end. It returns nil after
+// a Shutdown. It may be called for several listeners.
+func (s *Server) Serve(l net.Listener) error {
+	if a, ok := l.Addr().(*net.TCPAddr); ok && s.usesDefaultAdmin() && !a.IP.IsLoopback() {
+		return errors.Join(fmt.Errorf("serve %s: default credentials are for loopback only", a), l.Close())
+	}
+	if err := s.grpc.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+		return fmt.Errorf("serve %s: %w", l.Addr(), err)
+	}
+	return nil
+}
+
+func (s *Server) usesDefaultAdmin() bool {
+	return s.cfg.DefaultAdmin && s.cfg.AdminPassword == ""
+}
+
+// SetServingStatus sets the health of a service, "" being the server as a whole,
+// until it is set again. A service is shown as worse than that while a
+// dependency of it fails, and after Shutdown has begun.
+func (s *Server) SetServingStatus(service string, status healthpb.HealthCheckResponse_ServingStatus) {
+	s.board.set(service, status)
+}
+
+// Shutdown ends the server: health turns NOT_SERVING, watches end, and calls
+// under way may finish until ctx ends, when they are cut off and the context's
+// error is returned. Then the store is closed. Further calls wait for the first
+// and return its error.
+func (s *Server) Shutdown(ctx context.Context) error {
+	return s.shutdown(ctx)
+}
+
+func (s *Server) end(ctx context.Context) error {
+	s.board.close()
+	s.stop(errStopping)
+	drained := make(chan struct{})
+	go func() {
+		defer close(drained)
+		s.grpc.GracefulStop()
+	}()
+	var forced error
+	select {
+	case <-drained:
+	case <-ctx.Done():
+		forced = fmt.Errorf("shut down: %w", context.Cause(ctx))
+		s.grpc.Stop()
+		<-drained
+	}
+	s.served.Wait()
+	s.probers.Wait()
+	return errors.Join(forced, s.store.Close())
+}

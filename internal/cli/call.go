@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -253,13 +254,20 @@ func (s *session) explain(ctx context.Context, result invoke.Result) *status.Sta
 	st := result.Status
 	switch {
 	case st.Code() == codes.DeadlineExceeded && errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return status.Newf(codes.DeadlineExceeded, "--max-time %v ran out during the call, after %d responses", time.Duration(s.maxTime), result.Received)
+		return status.Newf(codes.DeadlineExceeded, "--max-time %v ran out during the call, after %s", time.Duration(s.maxTime), responses(result.Received))
 	case st.Code() == codes.DeadlineExceeded && s.timeout > 0 && result.Elapsed >= time.Duration(s.timeout):
-		return status.Newf(codes.DeadlineExceeded, "--timeout %v ran out, after %d responses", time.Duration(s.timeout), result.Received)
+		return status.Newf(codes.DeadlineExceeded, "--timeout %v ran out, after %s", time.Duration(s.timeout), responses(result.Received))
 	case st.Code() == codes.Canceled && errors.Is(ctx.Err(), context.Canceled):
-		return status.Newf(codes.Canceled, "interrupted, after %d responses", result.Received)
+		return status.Newf(codes.Canceled, "interrupted, after %s", responses(result.Received))
 	}
 	return st
+}
+
+func responses(n int) string {
+	if n == 1 {
+		return "1 response"
+	}
+	return strconv.Itoa(n) + " responses"
 }
 
 // sink shows the responses of one call. It implements stream.Responses.

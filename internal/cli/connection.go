@@ -52,8 +52,17 @@ func (c *connection) bound(ctx context.Context) (context.Context, context.Cancel
 	if c.maxTime == 0 {
 		return context.WithCancel(ctx)
 	}
-	return context.WithTimeout(ctx, time.Duration(c.maxTime))
+	return context.WithTimeoutCause(ctx, time.Duration(c.maxTime), &maxTimeError{c.maxTime})
 }
+
+// maxTimeError is a command that --max-time ended.
+type maxTimeError struct{ limit duration }
+
+func (e *maxTimeError) Error() string {
+	return "--max-time " + e.limit.String() + " ran out"
+}
+
+func (e *maxTimeError) Is(target error) bool { return target == context.DeadlineExceeded }
 
 // config turns the flags and address into what dial takes.
 func (c *connection) config(p *program, address string) (dial.Config, error) {

@@ -102,6 +102,8 @@ func (p *program) report(err error) int {
 	switch {
 	case err == nil, errors.As(err, &exit):
 	case errors.As(err, &call) && call.shown:
+	case code == exitInterrupted && errors.Is(err, context.Canceled):
+		_, _ = io.WriteString(p.Err, "grpcx: interrupted\n")
 	default:
 		p.printError(p.Err, err)
 	}

@@ -4,6 +4,7 @@ package dial
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"net/http/httptrace"
@@ -208,7 +209,7 @@ func (d *dialer) wait(ctx context.Context, cc *grpc.ClientConn) error {
 		if cc.WaitForStateChange(ctx, state) {
 			continue
 		}
-		if parent.Err() != nil {
+		if errors.Is(parent.Err(), context.Canceled) {
 			return context.Cause(parent)
 		}
 		return d.timedOut(context.Cause(ctx))

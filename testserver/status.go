@@ -68,7 +68,7 @@ func storeStatus(e *store.Error) error {
 }
 
 func resource(e *store.Error, description string) *errdetails.ResourceInfo {
-	return &errdetails.ResourceInfo{ResourceType: "userservice.User", ResourceName: shorten(e.Name), Description: description}
+	return &errdetails.ResourceInfo{ResourceType: "User", ResourceName: shorten(e.Name), Description: description}
 }
 
 // invalid returns INVALID_ARGUMENT with all the fields of e.

@@ -1,0 +1,131 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/grpcx/grpcx/testserver"
+)
+
+// process is a running grpcx. Its standard output and error come as one.
+type process struct {
+	tb     testing.TB
+	cmd    *exec.Cmd
+	stdin  io.WriteCloser
+	output *bufio.Reader
+}
+
+// start runs this test binary as grpcx: testscript.Main looks at the name
+// that it was started under.
+func start(tb testing.TB, args ...string) *process {
+	tb.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	tb.Cleanup(cancel)
+	p := &process{tb: tb, cmd: exec.CommandContext(ctx, self)}
+	p.cmd.Args = append([]string{"grpcx"}, args...)
+	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
+		tb.Fatal(err)
+	}
+	out, err := p.cmd.StdoutPipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p.cmd.Stderr = p.cmd.Stdout
+	p.output = bufio.NewReader(out)
+	if err := p.cmd.Start(); err != nil {
+		tb.Fatal(err)
+	}
+	return p
+}
+
+func (p *process) write(text string) {
+	p.tb.Helper()
+	if _, err := io.WriteString(p.stdin, text); err != nil {
+		p.tb.Fatal(err)
+	}
+}
+
+// until reads lines up to one that begins with prefix.
+func (p *process) until(prefix string) {
+	p.tb.Helper()
+	var seen strings.Builder
+	for {
+		line, err := p.output.ReadString('\n')
+		if err != nil {
+			p.tb.Fatalf("wait for %q: %v; output: %s", prefix, err, seen.String())
+		}
+		if strings.HasPrefix(line, prefix) {
+			return
+		}
+		seen.WriteString(line)
+	}
+}
+
+// wait returns the rest of the output, the exit code, and the time until the
+// process ended.
+func (p *process) wait() (rest string, code int, took time.Duration) {
+	p.tb.Helper()
+	began := time.Now()
+	out, err := io.ReadAll(p.output)
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	_ = p.cmd.Wait()
+	return string(out), p.cmd.ProcessState.ExitCode(), time.Since(began)
+}
+
+func TestStatusWhileStandardInputIsOpen(t *testing.T) {
+	server := testserver.Start(t, testserver.Config{})
+	p := start(t, "call", "--plaintext", server.Addr(), "FullDuplexCall", "-d", "@", "-o", "events")
+	p.write(`{"responseParameters":[{"size":1}]}` + "\n")
+	p.until(`{"event":"message"`)
+	p.write(`{"responseStatus":{"code":3,"message":"early"}}` + "\n")
+	rest, code, took := p.wait()
+	if code != 67 || !strings.Contains(rest, `"name":"INVALID_ARGUMENT"`) {
+		t.Errorf("exit code %d, output %s", code, rest)
+	}
+	if took > time.Second {
+		t.Errorf("took %v after the last request", took)
+	}
+}
+
+func TestInterrupt(t *testing.T) {
+	server := testserver.Start(t, testserver.Config{})
+	for _, tc := range []struct {
+		name  string
+		args  []string
+		until string // what shows that the call has got so far
+		says  string
+	}{
+		{"a server stream", []string{"grpc.health.v1.Health/Watch", "-o", "events"}, `{"event":"message"`, `"name":"CANCELLED"`},
+		{"a bidi stream with standard input open", []string{"FullDuplexCall", "-d", "@", "-v"}, "> POST", "CANCELLED: interrupted, after 0 responses"},
+		{"a client stream held open", []string{"StreamingInputCall", "--hold", "1h", "-v"}, "> POST", "CANCELLED: interrupted"},
+		{"a unary call whose request has not come", []string{"EmptyCall", "-d", "@", "-v"}, "* schema", "grpcx: interrupted"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			p := start(t, append([]string{"call", "--plaintext", server.Addr()}, tc.args...)...)
+			p.until(tc.until)
+			if err := p.cmd.Process.Signal(syscall.SIGINT); err != nil {
+				t.Fatal(err)
+			}
+			rest, code, took := p.wait()
+			if code != 130 || !strings.Contains(rest, tc.says) {
+				t.Errorf("exit code %d, want 130; output %q, want %q in it", code, rest, tc.says)
+			}
+			if took > 200*time.Millisecond {
+				t.Errorf("took %v after SIGINT, want at most 200ms", took)
+			}
+		})
+	}
+}

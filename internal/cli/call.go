@@ -214,7 +214,7 @@ func (s *session) one(ctx context.Context, in stream.Requests, out, problems io.
 		Metadata:  s.metadata,
 		Timeout:   time.Duration(s.timeout),
 		Requests:  s.narrator.sending(in),
-		Responses: s.narrator.receiving(sink),
+		Responses: s.progress(s.narrator.receiving(sink)),
 	})
 	if result.Status != nil && sink.events != nil {
 		if eventErr := sink.events.status(result.Status, result.Sent, result.Received, result.Elapsed); eventErr != nil && err == nil {

@@ -51,7 +51,7 @@ func (e *events) metadata(event string, md metadata.MD) error {
 func (e *events) message(wire []byte) error {
 	text, err := e.encoder.Append(nil, wire)
 	if err != nil {
-		return fmt.Errorf("decode response: %w", err)
+		return malformed(err)
 	}
 	return e.write(struct {
 		Event   string          `json:"event"`

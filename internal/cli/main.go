@@ -28,11 +28,15 @@ func Main(args []string, s Streams, version string) int {
 
 	p := &program{Streams: s, version: version}
 	root := newRoot(p)
+	args, err := fromGrpcurl(root, args)
+	if err != nil {
+		return p.report(err)
+	}
 	root.SetArgs(args)
 	root.SetIn(s.In)
 	root.SetOut(s.Out)
 	root.SetErr(s.Err)
-	err := root.ExecuteContext(ctx)
+	err = root.ExecuteContext(ctx)
 	if ctx.Err() != nil && err != nil {
 		err = &interrupted{err}
 	}
@@ -70,7 +74,10 @@ unix:/path, dns:///name:port, or demo: a reference server inside the process.`,
 		return &usageError{err: err, command: cmd.CommandPath()}
 	})
 	root.AddCommand(
+		newListCommand(p),
+		newDescribeCommand(p),
 		newCallCommand(p),
+		newExportCommand(p),
 		newServeCommand(p),
 		newExitCodesTopic(),
 	)

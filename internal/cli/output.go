@@ -12,6 +12,8 @@ import (
 
 	"github.com/itchyny/gojq"
 	"github.com/spf13/pflag"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/grpcx/grpcx/internal/message"
@@ -104,16 +106,23 @@ func (p *printer) print(wire []byte) error {
 	var err error
 	if p.query != nil {
 		p.buffer, err = p.query.append(p.buffer[:0], p.encoder, wire)
-	} else {
-		p.buffer, err = p.encoder.Append(p.buffer[:0], wire)
+	} else if p.buffer, err = p.encoder.Append(p.buffer[:0], wire); err != nil {
+		err = malformed(err)
 	}
 	if err != nil {
-		return fmt.Errorf("decode response: %w", err)
+		return err
 	}
 	if _, err := p.out.Write(p.buffer); err != nil {
 		return fmt.Errorf("write response: %w", err)
 	}
 	return nil
+}
+
+// malformed is the status of a call whose response is not a message of the
+// method's type. The server's message is at fault, and every gRPC client calls
+// that INTERNAL.
+func malformed(err error) error {
+	return status.Errorf(codes.Internal, "decode response: %v", err)
 }
 
 // query is a compiled --jq expression.
@@ -140,7 +149,7 @@ func newQuery(expression string, raw, pretty, terminal bool) (*query, error) {
 func (q *query) append(dst []byte, encoder *message.Encoder, wire []byte) ([]byte, error) {
 	value, err := encoder.Value(wire)
 	if err != nil {
-		return dst, err
+		return dst, malformed(err)
 	}
 	results := q.code.Run(value)
 	for {

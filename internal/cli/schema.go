@@ -22,10 +22,13 @@ type schema struct {
 	reflectTimeout                 duration
 }
 
-func (s *schema) register(f *pflag.FlagSet) {
+func (s *schema) register(f *pflag.FlagSet) { s.registerAs(f, "protoset") }
+
+// registerAs is register for a command that calls --protoset otherwise.
+func (s *schema) registerAs(f *pflag.FlagSet, protoset string) {
 	f.StringArrayVar(&s.protos, "proto", nil, "take the schema from this .proto `FILE`")
 	f.StringArrayVar(&s.importPaths, "import-path", nil, "`DIR` in which the files and imports of --proto are found")
-	f.StringArrayVar(&s.protosets, "protoset", nil, "take the schema from this descriptor set `FILE` (- is standard input)")
+	f.StringArrayVar(&s.protosets, protoset, nil, "take the schema from this descriptor set `FILE` (- is standard input)")
 	f.BoolVar(&s.useReflection, "use-reflection", false, "ask the server too, besides --proto or --protoset")
 	f.Var(&s.reflectTimeout, "reflect-timeout", "time for each question to server reflection (default 10s)")
 }

@@ -249,18 +249,28 @@ func (s *session) showStatus(ctx context.Context, w io.Writer, result invoke.Res
 	return nil
 }
 
+// deadlineSlack is how much earlier than our clock a server, which is told the
+// time that is left, may find it over.
+const deadlineSlack = 20 * time.Millisecond
+
 // explain says in words of the command line why grpcx itself ended a call.
 func (s *session) explain(ctx context.Context, result invoke.Result) *status.Status {
-	st := result.Status
+	deadline, limited := ctx.Deadline()
+	code := result.Status.Code()
+	var why string
 	switch {
-	case st.Code() == codes.DeadlineExceeded && errors.Is(ctx.Err(), context.DeadlineExceeded):
-		return status.Newf(codes.DeadlineExceeded, "--max-time %v ran out during the call, after %s", time.Duration(s.maxTime), responses(result.Received))
-	case st.Code() == codes.DeadlineExceeded && s.timeout > 0 && result.Elapsed >= time.Duration(s.timeout):
-		return status.Newf(codes.DeadlineExceeded, "--timeout %v ran out, after %s", time.Duration(s.timeout), responses(result.Received))
-	case st.Code() == codes.Canceled && errors.Is(ctx.Err(), context.Canceled):
-		return status.Newf(codes.Canceled, "interrupted, after %s", responses(result.Received))
+	case code == codes.Canceled && errors.Is(ctx.Err(), context.Canceled):
+		why = "interrupted"
+	case code != codes.DeadlineExceeded:
+		return result.Status
+	case limited && time.Until(deadline) < deadlineSlack:
+		why = (&maxTimeError{s.maxTime}).Error()
+	case s.timeout > 0 && result.Elapsed > time.Duration(s.timeout)-deadlineSlack:
+		why = fmt.Sprintf("--timeout %v ran out", time.Duration(s.timeout))
+	default:
+		return result.Status
 	}
-	return st
+	return status.New(code, why+", after "+responses(result.Received))
 }
 
 func responses(n int) string {

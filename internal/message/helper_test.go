@@ -19,7 +19,7 @@ func checkError(t *testing.T, err error, input string) {
 	if !errors.As(err, &e) {
 		t.Fatalf("%q: %T: %v", input, err, err)
 	}
-	if e.Msg == "" || strings.Contains(e.Msg, "proto:") {
+	if e.Msg == "" || strings.HasPrefix(e.Msg, "proto:") {
 		t.Fatalf("%q: message %q", input, e.Msg)
 	}
 	if e.Line > 0 {

@@ -203,7 +203,7 @@ func (p *printer) content(url string, content []byte) (protoreflect.Message, *pl
 			return nil, nil
 		}
 	case ordinary:
-		if pl.names["@type"] != nil { // by its json_name
+		if pl.names["@type"] != nil || pl.names["@value"] != nil { // by a json_name
 			return nil, nil
 		}
 	}

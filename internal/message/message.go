@@ -22,6 +22,7 @@ import (
 
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
 )
 
 // Resolver finds the types of Any messages and of extensions. Its methods
@@ -106,7 +107,9 @@ func checkType(md protoreflect.MessageDescriptor) error {
 	return nil
 }
 
+// isMessageSet reports whether md has the wire format of proto1's message sets,
+// which protobuf-go does not read.
 func isMessageSet(md protoreflect.MessageDescriptor) bool {
-	xmd, ok := md.(interface{ IsMessageSet() bool })
-	return ok && xmd.IsMessageSet()
+	o, ok := md.Options().(*descriptorpb.MessageOptions)
+	return ok && o.GetMessageSetWireFormat()
 }

@@ -171,6 +171,12 @@ func wellKnownOf(md protoreflect.MessageDescriptor) wellKnown {
 		return ordinary
 	}
 	fields := md.Fields()
+	only := func() protoreflect.FieldDescriptor { // the one field, number 1, nil if there are others
+		if fields.Len() != 1 || fields.Get(0).Number() != 1 {
+			return nil
+		}
+		return fields.Get(0)
+	}
 	has := func(n protoreflect.FieldNumber, kind protoreflect.Kind) bool {
 		fd := fields.ByNumber(n)
 		return fd != nil && fd.Kind() == kind && !fd.IsList() && !fd.IsMap()
@@ -184,19 +190,19 @@ func wellKnownOf(md protoreflect.MessageDescriptor) wellKnown {
 	case "Duration":
 		known, ok = durationType, has(1, protoreflect.Int64Kind) && has(2, protoreflect.Int32Kind)
 	case "FieldMask":
-		fd := fields.ByNumber(1)
+		fd := only()
 		known, ok = fieldMaskType, fd != nil && fd.IsList() && fd.Kind() == protoreflect.StringKind
 	case "Struct":
-		fd := fields.ByNumber(1)
+		fd := only()
 		known, ok = structType, fd != nil && fd.IsMap() && fd.MapKey().Kind() == protoreflect.StringKind && isValue(fd.MapValue())
 	case "ListValue":
-		fd := fields.ByNumber(1)
+		fd := only()
 		known, ok = listType, fd != nil && fd.IsList() && isValue(fd)
 	case "Value":
 		known, ok = valueType, isValueShape(md)
 	case "BoolValue", "Int32Value", "Int64Value", "UInt32Value", "UInt64Value",
 		"FloatValue", "DoubleValue", "StringValue", "BytesValue":
-		fd := fields.ByNumber(1)
+		fd := only()
 		known, ok = wrapperType, fd != nil && !fd.IsList() && !fd.IsMap() && fd.Message() == nil && fd.Enum() == nil
 	case "Empty":
 		known, ok = emptyType, fields.Len() == 0

@@ -2,20 +2,50 @@ package message
 
 import (
 	"errors"
+	"strings"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// closedAnys hides the types of Any messages.
-type closedAnys struct{ Resolver }
-
-func (c closedAnys) FindMessageByURL(string) (protoreflect.MessageType, error) {
-	return nil, errClosed
+// textAnys hides the types of Any messages that prototext is not to open: all
+// of them when they are nested too deeply, else those whose URL it would write
+// as it is but not read back, for example one with control characters.
+type textAnys struct {
+	Resolver
+	closed bool
 }
 
-var errClosed = errors.New("Any messages nested too deeply")
+func (t textAnys) FindMessageByURL(url string) (protoreflect.MessageType, error) {
+	if t.closed || !plainURL(url) {
+		return nil, errHidden
+	}
+	return t.Resolver.FindMessageByURL(url)
+}
+
+var errHidden = errors.New("an Any that is not opened")
+
+// plainURL reports whether url is names and dots between slashes.
+func plainURL(url string) bool {
+	for part := range strings.FieldsFuncSeq(url, func(r rune) bool { return r == '/' || r == '.' }) {
+		for i := range len(part) {
+			c := part[i]
+			if (c < 'a' || c > 'z') && (c < 'A' || c > 'Z') && (c < '0' || c > '9') && c != '_' && (c != '-' || i == 0) {
+				return false
+			}
+		}
+	}
+	last := byte('/')
+	for i := range len(url) {
+		c := url[i]
+		if separator := c == '/' || c == '.'; separator && (last == '/' || last == '.') {
+			return false
+		}
+		last = c
+	}
+	return last != '/' && last != '.'
+}
 
 // survey goes through a message before others do that bound nothing.
 type survey struct {

@@ -43,9 +43,11 @@ func (d *textDecoder) next() ([]byte, error) {
 		return nil, io.EOF
 	}
 	m := dynamicpb.NewMessage(d.md)
-	err = prototext.UnmarshalOptions{
-		DiscardUnknown: d.o.AllowUnknown, Resolver: d.o.Types, RecursionLimit: d.o.MaxDepth,
-	}.Unmarshal(chunk, m)
+	err = guard(func() error {
+		return prototext.UnmarshalOptions{
+			DiscardUnknown: d.o.AllowUnknown, Resolver: d.o.Types, RecursionLimit: d.o.MaxDepth,
+		}.Unmarshal(chunk, m)
+	})
 	if err != nil {
 		return nil, d.located(err, chunk)
 	}
@@ -131,6 +133,17 @@ func visible(s string) string {
 	return b.String()
 }
 
+// guard turns a panic of use into an error: prototext trusts every type called
+// google.protobuf.Any to have the fields of one, but a server may say otherwise.
+func guard(use func() error) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("the schema has a false google.protobuf.Any: %v", r)
+		}
+	}()
+	return use()
+}
+
 // deepText is the depth from which on text is written on one line: the size
 // of indentation grows with the square of the depth.
 const deepText = maxIndent
@@ -144,11 +157,13 @@ func (e *Encoder) appendText(dst []byte, m protoreflect.Message) ([]byte, error)
 		return dst, fmt.Errorf("write %s: nested deeper than %d messages", e.md.FullName(), e.o.MaxDepth)
 	}
 	e.loss.Unknown += s.unknown
-	o := prototext.MarshalOptions{Multiline: s.deepest <= deepText, AllowPartial: true, Resolver: e.o.Types}
-	if s.anys > maxAnys {
-		o.Resolver = closedAnys{e.o.Types}
-	}
-	text, err := o.Marshal(m.Interface())
+	o := prototext.MarshalOptions{Multiline: s.deepest <= deepText, AllowPartial: true,
+		Resolver: textAnys{e.o.Types, s.anys > maxAnys}}
+	var text []byte
+	err := guard(func() (err error) {
+		text, err = o.Marshal(m.Interface())
+		return err
+	})
 	if err != nil {
 		return dst, fmt.Errorf("write %s: %w", e.md.FullName(), err)
 	}

@@ -28,7 +28,9 @@ type Requests interface {
 
 // Responses is a sink of what the server sends. Its methods are called in
 // order by one goroutine. An error from Header or Message cancels the call
-// and is returned by Pump; [Stop] ends the call without failing it.
+// and is returned by Pump, with two exceptions: [Stop] ends the call without
+// failing it, and an error that is a gRPC status becomes the call's status,
+// which is how a sink refuses a message that is not of the method's type.
 type Responses interface {
 	// Header takes the initial metadata. It is not called for a response that
 	// consists of trailers alone.
@@ -205,6 +207,9 @@ func (s *sender) finish(st grpc.ClientStream, out Responses, err error) error {
 		s.cancel()
 		if errors.Is(sink.error, Stop) {
 			return out.Trailer(nil, status.New(codes.OK, "stopped by the caller"))
+		}
+		if verdict, ok := status.FromError(sink.error); ok {
+			return out.Trailer(nil, verdict)
 		}
 		_ = out.Trailer(nil, status.New(codes.Canceled, "cancelled: the output failed"))
 		return sink.error

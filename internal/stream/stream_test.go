@@ -107,6 +107,7 @@ func TestPump(t *testing.T) {
 	input := encode(t, &testpb.StreamingInputCallRequest{Payload: &testpb.Payload{Body: []byte("hi")}})
 	errBad := errors.New("bad JSON")
 	errPipe := errors.New("broken pipe")
+	errRefused := status.Error(codes.Internal, "not of this type")
 	open := make(blocking)
 	t.Cleanup(func() { close(open) })
 
@@ -135,6 +136,7 @@ func TestPump(t *testing.T) {
 		{name: "bad request in mid-stream", method: "FullDuplexCall", in: &chain{stream.Messages(one), failing{errBad}}, received: -1, sent: 1, code: codes.Canceled, err: errBad, begun: true},
 		{name: "status while the source blocks", method: "FullDuplexCall", in: &chain{stream.Messages(early), open}, sent: 1, code: codes.InvalidArgument, begun: true},
 		{name: "sink fails", method: "StreamingOutputCall", in: stream.Messages(two), failAt: 1, fail: errPipe, received: 1, sent: 1, code: codes.Canceled, err: errPipe, begun: true},
+		{name: "sink refuses a message", method: "StreamingOutputCall", in: stream.Messages(two), failAt: 1, fail: errRefused, received: 1, sent: 1, code: codes.Internal, begun: true},
 		{name: "sink has all it wants", method: "StreamingOutputCall", in: stream.Messages(two), failAt: 1, fail: stream.Stop, received: 1, sent: 1, begun: true},
 		{name: "unimplemented", method: "UnimplementedCall", in: stream.Messages(), sent: 1, code: codes.Unimplemented, begun: true},
 	} {

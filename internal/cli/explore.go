@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -83,10 +84,13 @@ func (e *explorer) explore(ctx context.Context, address string, look func(contex
 
 // writeJSON writes v as indented JSON, safe for a terminal.
 func writeJSON(w io.Writer, v any) error {
-	text, err := json.MarshalIndent(v, "", "  ")
-	if err != nil {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
 		return fmt.Errorf("write JSON: %w", err)
 	}
-	_, err = w.Write(append(termtext.JSON(text), '\n'))
+	_, err := w.Write(termtext.JSON(b.Bytes()))
 	return err
 }

@@ -34,10 +34,12 @@ type output struct {
 // the message package's.
 const formatEvents = "events"
 
-var outputFormats = []string{"pretty", "json", "jsonl", "text", "yaml", "binary", formatEvents}
+func outputFormats() []string {
+	return []string{"pretty", "json", "jsonl", "text", "yaml", "binary", formatEvents}
+}
 
 func (o *output) register(f *pflag.FlagSet) {
-	f.StringVarP(&o.format, "output", "o", "", "write "+strings.Join(outputFormats, ", ")+" (default pretty on a terminal, else jsonl)")
+	f.StringVarP(&o.format, "output", "o", "", "write "+strings.Join(outputFormats(), ", ")+" (default pretty on a terminal, else jsonl)")
 	f.StringVar(&o.file, "output-file", "", "write responses to `FILE`")
 	f.StringVar(&o.jq, "jq", "", "write what this jq `EXPRESSION` makes of each response")
 	f.BoolVarP(&o.raw, "raw-output", "r", false, "with --jq, write strings without quotes")
@@ -54,8 +56,8 @@ func (o *output) check(s Streams) error {
 		}
 	}
 	switch {
-	case !slices.Contains(outputFormats, o.format):
-		return &usageError{err: fmt.Errorf("--output %q: want one of %s", o.format, strings.Join(outputFormats, ", "))}
+	case !slices.Contains(outputFormats(), o.format):
+		return &usageError{err: fmt.Errorf("--output %q: want one of %s", o.format, strings.Join(outputFormats(), ", "))}
 	case o.fieldNames != "json" && o.fieldNames != "proto":
 		return &usageError{err: fmt.Errorf("--field-names %q: want json or proto", o.fieldNames)}
 	case o.raw && o.jq == "":

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -106,7 +105,7 @@ func (s *schema) readSets(p *program) (describe.Source, error) {
 }
 
 func readSet(p *program, name string) (*descriptorpb.FileDescriptorSet, error) {
-	var r io.Reader = p.In
+	r := p.In
 	if name == "-" {
 		name = "standard input"
 	} else {

@@ -89,7 +89,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 	drain, cancel := context.WithTimeout(context.Background(), time.Duration(o.grace))
 	defer cancel()
 	err = server.Shutdown(drain)
-	<-served
+	err = errors.Join(err, <-served)
 	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}

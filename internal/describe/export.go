@@ -56,11 +56,10 @@ func WriteProtos(set *descriptorpb.FileDescriptorSet, create func(name string) (
 			return fmt.Errorf("export: %w", err)
 		}
 	}
-	source, err := NewSet(set)
+	p, err := poolOf(set)
 	if err != nil {
 		return err
 	}
-	p := source.(*static).pool
 	files := make([]protoreflect.FileDescriptor, 0, len(set.GetFile()))
 	for _, file := range set.GetFile() {
 		fd, err := p.findFile(file.GetName())

@@ -98,16 +98,16 @@ func roundTrip(t *testing.T, set *descriptorpb.FileDescriptorSet) {
 			t.Errorf("%s was not written", file.GetName())
 			continue
 		}
-		if diff := cmp.Diff(comparable(t, file), comparable(t, got), protocmp.Transform()); diff != "" {
+		if diff := cmp.Diff(asCompiled(t, file), asCompiled(t, got), protocmp.Transform()); diff != "" {
 			text, _ := os.ReadFile(filepath.Join(dir, file.GetName()))
 			t.Errorf("%s compiles to something else (-want +got):\n%s\n%s", file.GetName(), diff, text)
 		}
 	}
 }
 
-// comparable leaves out what proto source does not say: where it stood, and
+// asCompiled leaves out what proto source does not say: where it stood, and
 // JSON names that follow from the names. Options become unknown fields.
-func comparable(t *testing.T, file *descriptorpb.FileDescriptorProto) *descriptorpb.FileDescriptorProto {
+func asCompiled(t *testing.T, file *descriptorpb.FileDescriptorProto) *descriptorpb.FileDescriptorProto {
 	raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(file)
 	if err != nil {
 		t.Fatal(err)

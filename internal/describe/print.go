@@ -28,8 +28,13 @@ func Print(w io.Writer, o PrintOptions, descriptors ...protoreflect.Descriptor) 
 	if o.Recursive {
 		descriptors = withReferences(descriptors)
 	}
+	readers := map[string]*optionReader{}
 	for i, d := range descriptors {
 		p := newPrinter(d.ParentFile())
+		if had := readers[d.ParentFile().Path()]; had != nil && had.file == p.options.file {
+			p.options = had
+		}
+		readers[d.ParentFile().Path()] = p.options
 		if i > 0 {
 			p.blank()
 		}
@@ -55,11 +60,11 @@ type printer struct {
 	locs    protoreflect.SourceLocations
 	lone    bool      // references are full names without a leading dot
 	symbols symbolSet // every name that could shadow another; unused when lone
-	options optionReader
+	options *optionReader
 }
 
 func newPrinter(file protoreflect.FileDescriptor) *printer {
-	return &printer{locs: file.SourceLocations(), options: optionReader{file: file}}
+	return &printer{locs: file.SourceLocations(), options: &optionReader{file: file}}
 }
 
 // line writes one line at the current depth. Its text must be safe already.

@@ -302,10 +302,20 @@ func (t *remoteTypes) once(key any, ask func() error) {
 		return
 	}
 	once.Do(func() {
-		if err := ask(); err != nil && !errors.Is(err, protoregistry.NotFound) {
+		if err := ask(); unanswered(err) {
 			t.stop()
 		}
 	})
+}
+
+// unanswered reports whether err came from the way to the server, not from the
+// schema that it sent.
+func unanswered(err error) bool {
+	if err == nil {
+		return false
+	}
+	_, isStatus := status.FromError(err)
+	return isStatus || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
 // stop ends the questions after one that the server did not answer: messages

@@ -40,6 +40,14 @@ func ReadSet(name string, r io.Reader) (*descriptorpb.FileDescriptorSet, error) 
 // order, and twice where they are equal; all imports must be among them or
 // built in.
 func NewSet(sets ...*descriptorpb.FileDescriptorSet) (Source, error) {
+	p, err := poolOf(sets...)
+	if err != nil {
+		return nil, err
+	}
+	return newStatic(p), nil
+}
+
+func poolOf(sets ...*descriptorpb.FileDescriptorSet) (*pool, error) {
 	p := newPool()
 	for _, set := range sets {
 		for _, file := range set.GetFile() {
@@ -54,10 +62,7 @@ func NewSet(sets ...*descriptorpb.FileDescriptorSet) (Source, error) {
 			errs = append(errs, fmt.Errorf("descriptor set: %q imports %q, which is not in it", file.GetName(), path))
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	return newStatic(p), nil
+	return p, errors.Join(errs...)
 }
 
 // static is the source of a pool that holds all files there are.

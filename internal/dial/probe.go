@@ -86,7 +86,7 @@ func (d *dialer) probe(ctx context.Context) protocol {
 	return d.ask(ctx, helloHTTP1)
 }
 
-func (d *dialer) ask(ctx context.Context, hello func(net.Conn)) protocol {
+func (d *dialer) ask(ctx context.Context, hello func(context.Context, net.Conn)) protocol {
 	ctx, cancel := context.WithTimeout(ctx, probeTime)
 	defer cancel()
 	network, addr := "tcp", d.address.host
@@ -105,7 +105,7 @@ func (d *dialer) ask(ctx context.Context, hello func(net.Conn)) protocol {
 	stop := context.AfterFunc(ctx, func() { _ = conn.SetDeadline(time.Unix(1, 0)) })
 	defer stop()
 	w := &witness{Conn: conn}
-	hello(w)
+	hello(ctx, w)
 	first, _ := w.seen()
 	return recognise(first)
 }
@@ -114,12 +114,12 @@ func (d *dialer) ask(ctx context.Context, hello func(net.Conn)) protocol {
 // the witness has seen enough of the answer; their own success is nothing to
 // them.
 
-func helloTLS(conn net.Conn) {
+func helloTLS(ctx context.Context, conn net.Conn) {
 	// Only the first bytes of the answer are looked at, nothing is sent.
-	_ = tls.Client(conn, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}).Handshake() //nolint:gosec // see above
+	_ = tls.Client(conn, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}).HandshakeContext(ctx) //nolint:gosec // see above
 }
 
-func helloHTTP2(conn net.Conn) {
+func helloHTTP2(_ context.Context, conn net.Conn) {
 	if _, err := io.WriteString(conn, http2.ClientPreface); err != nil {
 		return
 	}
@@ -129,7 +129,7 @@ func helloHTTP2(conn net.Conn) {
 	_, _ = io.ReadFull(conn, make([]byte, firstBytes))
 }
 
-func helloHTTP1(conn net.Conn) {
+func helloHTTP1(_ context.Context, conn net.Conn) {
 	if _, err := io.WriteString(conn, "OPTIONS * HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"); err != nil {
 		return
 	}

@@ -45,8 +45,8 @@ type Responses interface {
 var (
 	// ErrExtraRequest reports a second request for a method that takes one.
 	ErrExtraRequest = errors.New("method takes one request, got more")
-	// Stop, returned by Responses, ends the call as if the server had ended it
-	// with OK: the caller has all that it wants.
+	// Stop is what Responses return to end the call as if the server had ended
+	// it with OK: the caller has all that it wants.
 	Stop = errors.New("stop")
 )
 

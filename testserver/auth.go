@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"net"
 	"runtime"
@@ -12,7 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/golang-jwt/jwt/v5"
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
@@ -171,9 +169,9 @@ func (a *authServer) login(ctx context.Context, c store.Credential) (*pb.LoginRe
 }
 
 func (a *authServer) ValidateToken(ctx context.Context, req *pb.TokenRequest) (*pb.TokenResponse, error) {
-	c, err := a.tokens.read(req.GetToken())
-	if err != nil {
-		return nil, errToken("token", errors.Is(err, jwt.ErrTokenExpired))
+	c, expired, err := a.tokens.read(req.GetToken())
+	if err != nil || expired {
+		return nil, errToken("token", expired)
 	}
 	session, err := a.store.Session(ctx, c.Session)
 	if store.CodeOf(err) == store.NotFound || err == nil && !a.allowed(session.Credential) {
@@ -212,8 +210,8 @@ func (a *authServer) RefreshToken(ctx context.Context, req *pb.TokenRequest) (*p
 // Logout takes an access token even when it is past its time: the session that
 // it belongs to may live on.
 func (a *authServer) Logout(ctx context.Context, req *pb.TokenRequest) (*emptypb.Empty, error) {
-	c, err := a.tokens.read(req.GetToken())
-	if err == nil || errors.Is(err, jwt.ErrTokenExpired) {
+	c, _, err := a.tokens.read(req.GetToken())
+	if err == nil {
 		err = a.store.RevokeSession(ctx, c.Session)
 	} else {
 		err = a.store.RevokeToken(ctx, tokenHash(req.GetToken()))

@@ -20,10 +20,12 @@ import (
 	"google.golang.org/grpc/status"
 )
 
-// errStopping ends the streams that would last until the client ends them.
-//
-//nolint:gochecknoglobals // a sentinel, never assigned to
-var errStopping = status.Error(codes.Unavailable, "the server is shutting down")
+// stoppingError ends the streams that would last until the client ends them.
+type stoppingError struct{}
+
+func (stoppingError) Error() string { return "the server is shutting down" }
+
+func (e stoppingError) GRPCStatus() *status.Status { return status.New(codes.Unavailable, e.Error()) }
 
 // stage surrounds the handling of a call of any kind. It calls next once, with a
 // context made from its own.

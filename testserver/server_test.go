@@ -65,13 +65,15 @@ func wantStatus(t testing.TB, err error, code codes.Code, message string) *statu
 // detail returns the only detail of a status.
 func detail[M proto.Message](t testing.TB, st *status.Status) M {
 	t.Helper()
+	var m M
+	ok := false
 	if d := st.Details(); len(d) == 1 {
-		if m, ok := d[0].(M); ok {
-			return m
-		}
+		m, ok = d[0].(M)
 	}
-	t.Fatalf("details %v of %v, want one %T", st.Details(), st, *new(M))
-	panic("not reached")
+	if !ok {
+		t.Fatalf("details %v of %v, want one %T", st.Details(), st, m)
+	}
+	return m
 }
 
 func TestMetadataOfEveryCall(t *testing.T) {

@@ -75,7 +75,7 @@ type Server struct {
 	store *store.Store
 	board *board
 
-	running context.Context // ends when the shutdown begins, with errStopping as its cause
+	running context.Context // ends when the shutdown begins, with stoppingError as its cause
 	stop    context.CancelCauseFunc
 	probers sync.WaitGroup
 	served  sync.WaitGroup // the goroutine of Listen
@@ -181,7 +181,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 
 func (s *Server) end(ctx context.Context) error {
 	s.board.close()
-	s.stop(errStopping)
+	s.stop(stoppingError{})
 	drained := make(chan struct{})
 	go func() {
 		defer close(drained)

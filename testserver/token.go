@@ -73,20 +73,20 @@ func (t *tokens) access(s store.Session) (string, error) {
 	return token.SignedString(t.key)
 }
 
-// read returns what an access token of ours says. For one that is past its time
-// the error is jwt.ErrTokenExpired and the claims are returned all the same.
-func (t *tokens) read(token string) (*claims, error) {
+// read returns what an access token of ours says, and whether it is past its
+// time. It fails on every token that is not ours.
+func (t *tokens) read(token string) (said *claims, expired bool, err error) {
 	if len(token) > maxToken {
-		return nil, jwt.ErrTokenMalformed
+		return nil, false, jwt.ErrTokenMalformed
 	}
 	var c claims
-	_, err := jwt.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return t.key, nil },
+	_, err = jwt.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return t.key, nil },
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
 		jwt.WithIssuer(tokenIssuer), jwt.WithExpirationRequired(), jwt.WithTimeFunc(t.now))
-	if err != nil && (!errors.Is(err, jwt.ErrTokenExpired) || errors.Is(err, jwt.ErrTokenInvalidIssuer)) {
-		return nil, err
+	if errors.Is(err, jwt.ErrTokenExpired) && !errors.Is(err, jwt.ErrTokenInvalidIssuer) {
+		return &c, true, nil
 	}
-	return &c, err
+	return &c, false, err
 }
 
 // refresh returns a new refresh token: its text for the client, its hash for the store.

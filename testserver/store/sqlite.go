@@ -12,10 +12,14 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"time"
 
-	// The driver registers itself as "sqlite".
-	_ "modernc.org/sqlite"
+	"modernc.org/sqlite" // also registers itself as a driver
+	sqlite3 "modernc.org/sqlite/lib"
 )
+
+// busyTimeout is how long a connection waits for a lock that another process holds.
+const busyTimeout = 10 * time.Second
 
 // openSQLite fills in the connections. SQLite takes one writer at a time, so the
 // writer is a single connection whose transactions take the write lock at their
@@ -81,6 +85,26 @@ func (s *Store) openFile(path string) error {
 	return nil
 }
 
+// connect opens the writer's connection. Turning the write-ahead log on does not
+// heed the busy timeout while another process does the same, so it is tried for
+// as long here.
+func (s *Store) connect(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, busyTimeout)
+	defer cancel()
+	for {
+		err := s.writer.PingContext(ctx)
+		e, ok := errors.AsType[*sqlite.Error](err)
+		if !ok || e.Code()&0xff != sqlite3.SQLITE_BUSY {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+}
+
 // sqliteDSN escapes the path, so that no character of it is taken for a parameter.
 func sqliteDSN(path string, params ...string) string {
 	path = filepath.ToSlash(path)
@@ -88,6 +112,6 @@ func sqliteDSN(path string, params ...string) string {
 		path = "/" + path // a Windows drive
 	}
 	escaped := (&url.URL{Path: path}).EscapedPath()
-	params = append([]string{"_pragma=busy_timeout(10000)", "_pragma=foreign_keys(1)"}, params...)
+	params = append([]string{fmt.Sprintf("_pragma=busy_timeout(%d)", busyTimeout.Milliseconds()), "_pragma=foreign_keys(1)"}, params...)
 	return "file://" + escaped + "?" + strings.Join(params, "&")
 }

@@ -55,6 +55,9 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	s := &Store{opts: opts, changed: make(chan struct{})}
 	err := s.openSQLite(ctx)
 	if err == nil {
+		err = s.connect(ctx)
+	}
+	if err == nil {
 		err = migrate(ctx, s.writer)
 	}
 	if err != nil {

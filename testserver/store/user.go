@@ -148,13 +148,14 @@ type Page struct {
 	Limit  int    // most users to return
 }
 
+// filtered is a condition on the key of a filter, escaped as a pattern.
+const filtered = `($1 = '%%' OR name_key LIKE $1 ESCAPE '\' OR email_key LIKE $1 ESCAPE '\')`
+
 // Users returns one page of users.
 func (s *Store) Users(ctx context.Context, p Page) ([]User, error) {
 	after, _ := parseID(p.After)
-	where, args := filterUsers(p.Filter)
-	n := len(args)
-	query := fmt.Sprintf(`%s WHERE id > $%d AND %s ORDER BY id LIMIT $%d OFFSET $%d`, selectUser, n+1, where, n+2, n+3)
-	rows, err := s.reader.QueryContext(ctx, query, append(args, after, p.Limit, p.Offset)...)
+	rows, err := s.reader.QueryContext(ctx, selectUser+` WHERE `+filtered+` AND id > $2 ORDER BY id LIMIT $3 OFFSET $4`,
+		pattern(p.Filter), after, p.Limit, p.Offset)
 	if err != nil {
 		return nil, fmt.Errorf("list users: %w", cause(ctx, err))
 	}
@@ -175,21 +176,16 @@ func (s *Store) Users(ctx context.Context, p Page) ([]User, error) {
 
 // CountUsers returns the number of users that the filter keeps.
 func (s *Store) CountUsers(ctx context.Context, filter string) (int64, error) {
-	where, args := filterUsers(filter)
 	var n int64
-	if err := s.reader.QueryRowContext(ctx, `SELECT COUNT(*) FROM users WHERE `+where, args...).Scan(&n); err != nil {
+	if err := s.reader.QueryRowContext(ctx, `SELECT COUNT(*) FROM users WHERE `+filtered, pattern(filter)).Scan(&n); err != nil {
 		return 0, fmt.Errorf("count users: %w", cause(ctx, err))
 	}
 	return n, nil
 }
 
-// filterUsers returns a condition and its arguments, numbered from $1.
-func filterUsers(filter string) (where string, args []any) {
-	if filter == "" {
-		return "1 = 1", nil
-	}
-	pattern := "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(key(filter)) + "%"
-	return `(name_key LIKE $1 ESCAPE '\' OR email_key LIKE $1 ESCAPE '\')`, []any{pattern}
+// pattern returns a filter for LIKE; "%%" keeps all.
+func pattern(filter string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(key(filter)) + "%"
 }
 
 const selectUser = `SELECT id, name, email, age, active, status, roles, metadata, created_at, updated_at FROM users`

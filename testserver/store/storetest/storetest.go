@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -30,6 +29,7 @@ func Run(t *testing.T, open func(*testing.T, store.Options) *store.Store) {
 		"events in order, once":     testEvents,
 		"events of one user":        testEventsOfOne,
 		"watcher left behind":       testLagging,
+		"watcher of a quiet user":   testQuiet,
 		"watch ends with context":   testWatchEnds,
 		"credentials":               testCredentials,
 		"refresh tokens":            testTokens,
@@ -55,12 +55,18 @@ func mustCreate(t *testing.T, s *store.Store, name, email string) store.User {
 	return u
 }
 
-func wantCode(t *testing.T, err error, want store.Code) *store.Error {
+func wantCode(t *testing.T, err error, want store.Code) {
 	t.Helper()
-	e, ok := errors.AsType[*store.Error](err)
-	if !ok || e.Code != want {
-		t.Fatalf("error %v, want code %d", err, want)
+	if got := store.CodeOf(err); got != want {
+		t.Fatalf("error %v with code %d, want code %d", err, got, want)
 	}
+}
+
+// coded returns the Error of that code in err.
+func coded(t *testing.T, err error, want store.Code) *store.Error {
+	t.Helper()
+	wantCode(t, err, want)
+	e, _ := errors.AsType[*store.Error](err)
 	return e
 }
 
@@ -113,7 +119,7 @@ func testInvalid(t *testing.T, open opener) {
 		Roles: []string{""}, Metadata: map[string]string{"k": "a\x00b"},
 	})
 	var fields []string
-	for _, f := range wantCode(t, err, store.Invalid).Fields {
+	for _, f := range coded(t, err, store.Invalid).Fields {
 		fields = append(fields, f.Field)
 	}
 	if d := cmp.Diff([]string{"name", "email", "age", "status", "roles", "metadata"}, fields); d != "" {
@@ -141,7 +147,7 @@ func testEmail(t *testing.T, open opener) {
 	} {
 		mustCreate(t, s, "First", pair[0])
 		_, err := s.CreateUser(t.Context(), user("Second", pair[1]))
-		if e := wantCode(t, err, store.AlreadyExists); e.Name != pair[1] || e.Index != -1 {
+		if e := coded(t, err, store.AlreadyExists); e.Name != pair[1] || e.Index != -1 {
 			t.Errorf("pair %d: error %+v", i, e)
 		}
 	}
@@ -168,7 +174,7 @@ func testBatch(t *testing.T, open opener) {
 		"twice in batch": {user("C", "A@example.com"), store.AlreadyExists, 2},
 	} {
 		_, err := s.CreateUsers(t.Context(), []store.User{user("A", "a@example.com"), user("B", "b@example.com"), c.bad})
-		if e := wantCode(t, err, c.code); e.Index != c.index {
+		if e := coded(t, err, c.code); e.Index != c.index {
 			t.Errorf("%s: index %d, want %d", name, e.Index, c.index)
 		}
 	}
@@ -275,223 +281,6 @@ func testPages(t *testing.T, open opener) {
 	if err := store.ValidateFilter(""); err != nil {
 		t.Error(err)
 	}
-}
-
-func testEvents(t *testing.T, open opener) {
-	s := open(t, store.Options{PollInterval: 10 * time.Millisecond})
-	mustCreate(t, s, "Before", "before@example.com")
-	feed, _, err := s.Watch(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	const writers, each = 4, 30
-	var wg sync.WaitGroup
-	for w := range writers {
-		wg.Go(func() {
-			for i := range each {
-				if _, err := s.CreateUser(t.Context(), user("U", fmt.Sprintf("u%d.%d@example.com", w, i))); err != nil {
-					t.Error(err)
-				}
-			}
-		})
-	}
-	defer wg.Wait()
-	for next := 2; next < 2+writers*each; {
-		events, err := feed.Next(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, e := range events {
-			if e.Type != "created" || e.User.ID != strconv.Itoa(next) || e.At.IsZero() {
-				t.Fatalf("event %+v, want the creation of %d", e, next)
-			}
-			next++
-		}
-	}
-	wantSilence(t, feed)
-}
-
-func wantSilence(t *testing.T, feed *store.Feed) {
-	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
-	if events, err := feed.Next(ctx); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("%v, %v, want no more events", events, err)
-	}
-}
-
-func testEventsOfOne(t *testing.T, open opener) {
-	s := open(t, store.Options{})
-	a := mustCreate(t, s, "A", "a@example.com")
-	b := mustCreate(t, s, "B", "b@example.com")
-	feed, before, err := s.Watch(t.Context(), a.ID)
-	if err != nil || before.Name != "A" {
-		t.Fatalf("%+v, %v", before, err)
-	}
-	for i := range 200 { // more than one read takes, of another user
-		if _, err := s.UpdateUser(t.Context(), b.ID, func(u *store.User) error { u.Age = int32(i + 1); return nil }); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if _, err := s.UpdateUser(t.Context(), a.ID, func(u *store.User) error { u.Age = 7; return nil }); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.DeleteUser(t.Context(), a.ID); err != nil {
-		t.Fatal(err)
-	}
-	events, err := feed.Next(t.Context())
-	if err != nil || len(events) != 2 {
-		t.Fatalf("%v, %v, want two events", events, err)
-	}
-	if e := events[0]; e.Type != "updated" || e.User.Age != 7 {
-		t.Errorf("first %+v", e)
-	}
-	if e := events[1]; e.Type != "deleted" || e.User.ID != a.ID || e.User.Age != 7 {
-		t.Errorf("second %+v", e)
-	}
-	wantSilence(t, feed)
-	_, _, err = s.Watch(t.Context(), a.ID)
-	wantCode(t, err, store.NotFound)
-	_, _, err = s.Watch(t.Context(), "x")
-	wantCode(t, err, store.NotFound)
-}
-
-func testLagging(t *testing.T, open opener) {
-	s := open(t, store.Options{KeepEvents: 10})
-	slow, _, err := s.Watch(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for i := range 12 {
-		mustCreate(t, s, "U", fmt.Sprintf("u%d@example.com", i))
-	}
-	_, err = slow.Next(t.Context())
-	wantCode(t, err, store.Lagging)
-}
-
-func testWatchEnds(t *testing.T, open opener) {
-	s := open(t, store.Options{})
-	ctx, cancel := context.WithCancelCause(t.Context())
-	feed, _, err := s.Watch(ctx, "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	why := errors.New("enough")
-	time.AfterFunc(10*time.Millisecond, func() { cancel(why) })
-	if _, err := feed.Next(ctx); !errors.Is(err, why) {
-		t.Errorf("error %v, want the cause", err)
-	}
-}
-
-func testCredentials(t *testing.T, open opener) {
-	s := open(t, store.Options{})
-	_, err := s.Credential(t.Context(), "ada")
-	wantCode(t, err, store.NotFound)
-	c := store.Credential{Username: "ada", UserID: "ada", Roles: []string{"admin"}, Hash: "h", Builtin: true}
-	if err := s.PutCredential(t.Context(), c); err != nil {
-		t.Fatal(err)
-	}
-	got, err := s.Credential(t.Context(), "ada")
-	if d := cmp.Diff(c, got); d != "" || err != nil {
-		t.Error(err, "-want +got\n"+d)
-	}
-	_, err = s.Credential(t.Context(), "Ada")
-	wantCode(t, err, store.NotFound)
-
-	if err := s.CreateSession(t.Context(), "s1", "ada", token("r1", time.Hour)); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.PutCredential(t.Context(), c); err != nil {
-		t.Fatal(err)
-	}
-	_, err = s.Session(t.Context(), "s1")
-	wantCode(t, err, store.NotFound) // ended with the old credential
-}
-
-func token(hash string, lifetime time.Duration) store.RefreshToken {
-	return store.RefreshToken{Hash: hash, ExpiresAt: time.Now().Add(lifetime)}
-}
-
-// withSession returns a store with the session s1 and its first token r1.
-func withSession(t *testing.T, open opener, opts store.Options) *store.Store {
-	t.Helper()
-	s := open(t, opts)
-	if err := s.PutCredential(t.Context(), store.Credential{Username: "ada", UserID: "a", Roles: []string{"admin"}}); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.CreateSession(t.Context(), "s1", "ada", token("r1", time.Hour)); err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
-
-func testTokens(t *testing.T, open opener) {
-	var ahead time.Duration
-	s := withSession(t, open, store.Options{Now: func() time.Time { return time.Now().Add(ahead) }})
-	sess, err := s.RotateToken(t.Context(), "r1", token("r2", time.Hour))
-	if err != nil || sess.ID != "s1" || sess.Credential.UserID != "a" {
-		t.Fatalf("%+v, %v", sess, err)
-	}
-	_, err = s.RotateToken(t.Context(), "nonsense", token("r3", time.Hour))
-	wantCode(t, err, store.NotFound)
-	_, err = s.RotateToken(t.Context(), "r1", token("r3", time.Hour)) // stolen
-	wantCode(t, err, store.Revoked)
-	_, err = s.RotateToken(t.Context(), "r2", token("r3", time.Hour))
-	wantCode(t, err, store.Revoked)
-	_, err = s.Session(t.Context(), "s1")
-	wantCode(t, err, store.NotFound)
-
-	for _, id := range []string{"s2", "s3", "s4"} {
-		if err := s.CreateSession(t.Context(), id, "ada", token("r"+id, time.Hour)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := errors.Join(s.RevokeSession(t.Context(), "s2"), s.RevokeToken(t.Context(), "rs3"), s.RevokeSession(t.Context(), "none")); err != nil {
-		t.Fatal(err)
-	}
-	wantCode(t, s.RevokeToken(t.Context(), "nonsense"), store.NotFound)
-	for id, alive := range map[string]bool{"s2": false, "s3": false, "s4": true} {
-		if _, err := s.Session(t.Context(), id); (err == nil) != alive {
-			t.Errorf("session %s: %v, want alive %t", id, err, alive)
-		}
-	}
-	ahead = 2 * time.Hour
-	_, err = s.RotateToken(t.Context(), "rs4", token("r5", 3*time.Hour))
-	wantCode(t, err, store.Expired)
-	_, err = s.Session(t.Context(), "s4")
-	wantCode(t, err, store.NotFound)
-	if err := s.CreateSession(t.Context(), "s6", "ada", token("r6", 3*time.Hour)); err != nil {
-		t.Fatal(err)
-	}
-	_, err = s.RotateToken(t.Context(), "rs4", token("r5", 3*time.Hour))
-	wantCode(t, err, store.NotFound) // dropped when s6 was created
-}
-
-func testTokenRace(t *testing.T, open opener) {
-	s := withSession(t, open, store.Options{})
-	var wg sync.WaitGroup
-	results := make(chan error, 8)
-	for i := range cap(results) {
-		wg.Go(func() {
-			_, err := s.RotateToken(t.Context(), "r1", token(fmt.Sprintf("next%d", i), time.Hour))
-			results <- err
-		})
-	}
-	wg.Wait()
-	close(results)
-	won := 0
-	for err := range results {
-		if err == nil {
-			won++
-		} else {
-			wantCode(t, err, store.Revoked)
-		}
-	}
-	if won != 1 {
-		t.Errorf("%d of 8 rotations of one token won, want 1", won)
-	}
-	_, err := s.Session(t.Context(), "s1")
-	wantCode(t, err, store.NotFound)
 }
 
 // testCancelled ends many calls at odd moments: what was reported as stored is

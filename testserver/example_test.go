@@ -1,0 +1,57 @@
+package testserver_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/grpcx/grpcx/testserver"
+	"github.com/grpcx/grpcx/testserver/proto/userservice"
+)
+
+// In a test, Start runs a server that ends with the test.
+func ExampleStart() {
+	_ = func(t *testing.T) {
+		srv := testserver.Start(t, testserver.Config{})
+		cc, err := grpc.NewClient(srv.Addr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer cc.Close()
+		// Give cc to the client under test.
+	}
+}
+
+func ExampleListen() {
+	ctx := context.Background()
+	srv, err := testserver.Listen(testserver.Config{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer srv.Shutdown(ctx)
+
+	cc, err := grpc.NewClient(srv.Addr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer cc.Close()
+
+	users := userservice.NewUserServiceClient(cc)
+	resp, err := users.CreateUser(ctx, &userservice.CreateUserRequest{Name: "Ada", Email: "ada@example.com"})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(resp.GetUser().GetId(), resp.GetUser().GetName(), resp.GetUser().GetRoles())
+
+	_, err = users.GetUser(ctx, &userservice.GetUserRequest{UserId: "9"})
+	fmt.Println(err)
+	// Output:
+	// 1 Ada [user]
+	// rpc error: code = NotFound desc = user 9 not found
+}

@@ -3,10 +3,12 @@ package describe
 import (
 	"strings"
 
-	_ "google.golang.org/genproto/googleapis/rpc/errdetails" // google/rpc/error_details.proto
-	_ "google.golang.org/genproto/googleapis/rpc/status"     // google/rpc/status.proto
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
+
+	// Imported for the files of google.protobuf and google.rpc that they register.
+	_ "google.golang.org/genproto/googleapis/rpc/errdetails" // google/rpc/error_details.proto
+	_ "google.golang.org/genproto/googleapis/rpc/status"     // google/rpc/status.proto
 	_ "google.golang.org/protobuf/types/descriptorpb"
 	_ "google.golang.org/protobuf/types/known/anypb"
 	_ "google.golang.org/protobuf/types/known/apipb"

@@ -216,11 +216,8 @@ func (p *printer) imports(file protoreflect.FileDescriptor) {
 	for i := range imports.Len() {
 		imp := imports.Get(i)
 		modifier := ""
-		switch {
-		case imp.IsPublic:
+		if imp.IsPublic {
 			modifier = "public "
-		case imp.IsWeak:
-			modifier = "weak "
 		}
 		location := p.locs.ByPath(protoreflect.SourcePath{3, int32(i)})
 		p.leading(location)

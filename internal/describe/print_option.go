@@ -98,7 +98,7 @@ func (p *printer) optionList(m protoreflect.Message, scope protoreflect.FullName
 		case "features":
 			list = append(list, p.features(m.Get(f).Message(), scope)...)
 		default:
-			list = append(list, p.optionField(f, m.Get(f), p.optionName(f, scope), scope)...)
+			list = append(list, p.optionField(f, m.Get(f), p.optionName(f, scope))...)
 		}
 	}
 	for _, n := range unknownNumbers(m.GetUnknown()) {
@@ -137,7 +137,7 @@ func (p *printer) features(m protoreflect.Message, scope protoreflect.FullName) 
 }
 
 // optionField returns an option; a repeated one once for each value.
-func (p *printer) optionField(f protoreflect.FieldDescriptor, v protoreflect.Value, name string, scope protoreflect.FullName) []option {
+func (p *printer) optionField(f protoreflect.FieldDescriptor, v protoreflect.Value, name string) []option {
 	var list []option
 	add := func(v protoreflect.Value) {
 		switch {

@@ -168,10 +168,7 @@ func (r *Reflection) serviceFiles(ctx context.Context, services []protoreflect.F
 		return nil, err
 	}
 	defer r.release()
-	l := &loader{Reflection: r}
-	for _, name := range services {
-		l.symbols = append(l.symbols, name)
-	}
+	l := &loader{Reflection: r, symbols: slices.Clone(services)}
 	if err := r.client.exchange(ctx, l.next); err != nil {
 		return nil, err
 	}

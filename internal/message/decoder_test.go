@@ -57,7 +57,8 @@ func TestErrorsNamePlacePathAndCause(t *testing.T) {
 			if err.Error() != c.want {
 				t.Errorf("got  %s\nwant %s", err, c.want)
 			}
-			if e := err.(*Error); c.snippet != "" && e.Snippet != c.snippet {
+			var e *Error
+			if errors.As(err, &e); c.snippet != "" && e.Snippet != c.snippet {
 				t.Errorf("got  snippet %q\nwant %q", e.Snippet, c.snippet)
 			}
 		})
@@ -159,13 +160,13 @@ func TestStreams(t *testing.T) {
 					n++
 				}
 				got := err.Error()
-				if err == io.EOF {
+				if errors.Is(err, io.EOF) {
 					got = ""
 				}
 				if n != c.want || got != c.err {
 					t.Errorf("got %d messages and %q, want %d and %q", n, got, c.want, c.err)
 				}
-				if _, again := d.Next(); again != err {
+				if _, again := d.Next(); !errors.Is(again, err) {
 					t.Errorf("Next returns %v after %v", again, err)
 				}
 			}

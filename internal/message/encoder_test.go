@@ -13,8 +13,6 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 )
 
-import ()
-
 func TestOwnForms(t *testing.T) {
 	f := load(t)
 	known := f.message(t, "three.Known")

@@ -33,7 +33,7 @@ func ExampleDecoder() {
 
 func ExampleError() {
 	md := (&apipb.Api{}).ProtoReflect().Descriptor()
-	input := "{\n  \"methods\": [{\"nmae\": \"Get\"}]\n}"
+	input := "{\n  \"methods\": [{\"nam\": \"Get\"}]\n}"
 	_, err := message.NewDecoder(strings.NewReader(input), md, message.DecodeOptions{Name: "api.json"}).Next()
 	fmt.Println(err)
 	var e *message.Error
@@ -41,8 +41,8 @@ func ExampleError() {
 		fmt.Printf("%s\n%*s^\n", e.Snippet, e.Caret, "")
 	}
 	// Output:
-	// api.json:2:16: methods[0]: unknown field "nmae"; did you mean "name"?
-	//   "methods": [{"nmae": "Get"}]
+	// api.json:2:16: methods[0]: unknown field "nam"; did you mean "name"?
+	//   "methods": [{"nam": "Get"}]
 	//                ^
 }
 

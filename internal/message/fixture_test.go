@@ -9,7 +9,6 @@ import (
 	"testing"
 
 	"github.com/bufbuild/protocompile"
-	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protodesc"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/reflect/protoregistry"
@@ -107,14 +106,4 @@ func decodeOne(t testing.TB, input string, md protoreflect.MessageDescriptor, o 
 		t.Fatalf("decode %s: %d messages, want 1", input, len(all))
 	}
 	return all[0]
-}
-
-// parse gives wire bytes as a message.
-func (f *fixtures) parse(t testing.TB, md protoreflect.MessageDescriptor, wire []byte) proto.Message {
-	t.Helper()
-	m := dynamicpb.NewMessage(md)
-	if err := (proto.UnmarshalOptions{AllowPartial: true, Resolver: f.types}).Unmarshal(wire, m); err != nil {
-		t.Fatal(err)
-	}
-	return m
 }

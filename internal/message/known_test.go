@@ -8,8 +8,6 @@ import (
 	"github.com/bufbuild/protocompile"
 )
 
-import ()
-
 // A schema comes from a server, which may call anything by a well-known name.
 func TestFalseWellKnownTypes(t *testing.T) {
 	source := `syntax = "proto3"; package google.protobuf;
@@ -62,7 +60,7 @@ func TestFalseWellKnownTypes(t *testing.T) {
 	})
 	for i := range all.Fields().Len() {
 		for _, v := range values { // nothing but an error or a message
-			decodeAll(`{"`+all.Fields().Get(i).JSONName()+`":`+v+`}`, all, DecodeOptions{})
+			_, _ = decodeAll(`{"`+all.Fields().Get(i).JSONName()+`":`+v+`}`, all, DecodeOptions{})
 		}
 	}
 }

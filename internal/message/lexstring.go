@@ -57,7 +57,8 @@ func (l *lexer) invalidUTF8(start int) error {
 // escaped reads the rest of a string that begins at start and has its first
 // escape at i.
 func (l *lexer) escaped(start, i int) ([]byte, error) {
-	out := append(l.scratch[:0], l.buf[start:i]...)
+	out := l.scratch[:0]
+	out = append(out, l.buf[start:i]...)
 	defer func() { l.scratch = out[:0] }()
 	for {
 		if i >= len(l.buf) && !l.more() {

@@ -29,6 +29,9 @@ import (
 // poison has one of each kind of character that a terminal obeys.
 const poison = "\x1b]0;owned\x07\x1b[31m\x7f\u009b31m\u202egpj\u2066\u200b\u2028\ufeff\r\x00"
 
+// poisonArgument is poison without the NUL, which no argument can have.
+var poisonArgument = strings.TrimSuffix(poison, "\x00")
+
 // TestHostileServer lets a server put poison wherever it may choose text, and
 // looks for it in everything that grpcx writes for people.
 func TestHostileServer(t *testing.T) {
@@ -55,8 +58,11 @@ func TestHostileServer(t *testing.T) {
 		{"call", "--plaintext", address, "Fail", "-o", "events"},
 		{"call", "--plaintext", address, "Anser"},
 		{"call", "--plaintext", address, "Answer", "-d", `{"x":1}`},
+		{"health", "--plaintext", address, poisonArgument},
+		{"health", "--plaintext", address, "--list"},
+		{"health", "--plaintext", address, "--all", "-o", "json"},
 	} {
-		t.Run(strings.Join(args[:1], " ")+" "+strings.Join(args[3:], " "), func(t *testing.T) {
+		t.Run(args[0]+" "+strings.Join(args[3:], " "), func(t *testing.T) {
 			output := string(combined(t, args...))
 			if answered := args[0] == "call" && (args[3] == "Answer" || args[3] == "Fail") && !slices.Contains(args, "-d"); answered && !strings.Contains(output, "owned") {
 				t.Errorf("the poison did not get through: %q", output)

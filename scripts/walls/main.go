@@ -7,6 +7,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	_ "embed"
 	"errors"
 	"fmt"
@@ -38,7 +39,7 @@ func run(linter string) error {
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	// The linter reports real paths, and matches its rules against them.
 	if dir, err = filepath.EvalSymlinks(dir); err != nil {
 		return err
@@ -156,7 +157,7 @@ func lint(linter, dir string, rows []row) (map[string]string, error) {
 			args = append(args, folder)
 		}
 	}
-	cmd := exec.Command(linter, args...)
+	cmd := exec.CommandContext(context.Background(), linter, args...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "GOFLAGS=-mod=mod", "GOWORK=off")
 	var problems bytes.Buffer

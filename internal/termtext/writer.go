@@ -2,6 +2,7 @@ package termtext
 
 import (
 	"io"
+	"slices"
 	"unicode/utf8"
 )
 
@@ -22,7 +23,7 @@ type Writer struct {
 func (w *Writer) Write(p []byte) (int, error) {
 	text := p
 	if len(w.tail) > 0 {
-		text = append(w.tail, p...)
+		text = slices.Concat(w.tail, p)
 	}
 	whole := len(text) - incomplete(text)
 	w.buf = appendEscaped(w.buf[:0], text[:whole], true)

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"sync"
 
 	"github.com/grpcx/grpcx/internal/stream"
 )
@@ -118,7 +117,6 @@ func (c *pending) run(ctx context.Context, s *session, request []byte) {
 // and waits for it.
 func (s *session) show(calls <-chan *pending, places <-chan struct{}, cancel context.CancelFunc) error {
 	var first error
-	var once sync.Once
 	ended := false
 	for c := range calls {
 		<-c.done
@@ -137,7 +135,7 @@ func (s *session) show(calls <-chan *pending, places <-chan struct{}, cancel con
 		}
 		if !s.keepGoing || !isStatus(c.err) {
 			ended = true
-			once.Do(cancel)
+			cancel()
 		}
 	}
 	return first

@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
-	"github.com/spf13/pflag"
 )
 
 // fromGrpcurl translates a command line in grpcurl's grammar,
@@ -37,16 +36,32 @@ func fromGrpcurl(root *cobra.Command, args []string) ([]string, error) {
 	if verb != "list" && verb != "describe" {
 		verb, operands = "call", rest
 	}
-	if slices.ContainsFunc(flags, isExportFlag) {
+	export := func(g given) bool { return g.name == "protoset-out" || g.name == "proto-dir" }
+	if slices.ContainsFunc(flags, export) {
 		verb = "export"
-		for i, f := range flags {
-			f = strings.Replace(f, "--protoset=", "--from-protoset=", 1)
-			flags[i] = strings.Replace(f, "--protoset-out=", "--protoset=", 1)
-		}
 	}
-	translated := append([]string{verb}, flags...)
+	translated := []string{verb}
+	for _, g := range flags {
+		translated = append(translated, g.flag(verb))
+	}
 	translated = append(append(translated, "--"), address...)
 	return append(translated, operands...), nil
+}
+
+// given is a flag of a grpcurl command line, by grpcx's name of it.
+type given struct{ name, value string }
+
+// flag spells the flag for a command. What is --protoset elsewhere is the
+// output of export.
+func (g given) flag(command string) string {
+	name := g.name
+	switch {
+	case command == "export" && name == "protoset":
+		name = "from-protoset"
+	case name == "protoset-out":
+		name = "protoset"
+	}
+	return "--" + name + "=" + g.value
 }
 
 // grpcurlStart reports whether arg begins a command line of grpcurl's: a
@@ -63,9 +78,8 @@ func grpcurlStart(root *cobra.Command, arg string) bool {
 	return true
 }
 
-// splitGrpcurl takes the flags, in grpcx's spelling and with their values,
-// apart from the operands.
-func splitGrpcurl(root *cobra.Command, args []string) (flags, operands []string, err error) {
+// splitGrpcurl takes the flags, with their values, apart from the operands.
+func splitGrpcurl(root *cobra.Command, args []string) (flags []given, operands []string, err error) {
 	for len(args) > 0 {
 		arg := args[0]
 		args = args[1:]
@@ -77,68 +91,49 @@ func splitGrpcurl(root *cobra.Command, args []string) (flags, operands []string,
 			continue
 		}
 		name, value, hasValue := strings.Cut(strings.TrimLeft(arg, "-"), "=")
-		name = grpcxName(name)
-		if strings.Trim(name, "v") == "" {
-			flags = append(flags, "-"+name)
-			continue
-		}
-		if name == "protoset-out" && !hasValue && len(args) > 0 {
-			value, hasValue, args = args[0], true, args[1:]
-		}
-		if name == "protoset-out" && hasValue {
-			flags = append(flags, "--protoset-out="+value)
-			continue
-		}
-		flag := grpcurlFlag(root, name)
-		if flag == nil {
-			return nil, nil, errors.New("unknown flag: " + arg)
-		}
+		name, byItself, known := grpcurlFlag(root, name)
 		switch {
+		case !known:
+			return nil, nil, errors.New("unknown flag: " + arg)
 		case hasValue:
-		case flag.NoOptDefVal != "":
-			value = flag.NoOptDefVal
+		case byItself != "":
+			value = byItself
 		case len(args) == 0:
 			return nil, nil, errors.New("flag needs an argument: " + arg)
 		default:
 			value, args = args[0], args[1:]
 		}
-		flags = append(flags, "--"+flag.Name+"="+value)
+		flags = append(flags, given{name, value})
 	}
 	return flags, operands, nil
 }
 
-// grpcxName maps the flags that grpcx calls otherwise.
-func grpcxName(name string) string {
+// grpcurlFlag maps the name or letter of a flag to grpcx's name of it, and to
+// the value that it has without one, "" if it needs one.
+func grpcurlFlag(root *cobra.Command, name string) (long, byItself string, known bool) {
 	switch name {
+	case "vv":
+		return "verbose", "2", true
+	case "protoset-out":
+		return name, "", true
 	case "msg-template":
-		return "template"
+		name = "template"
 	case "proto-out-dir":
-		return "proto-dir"
+		name = "proto-dir"
 	}
-	return name
-}
-
-func isExportFlag(flag string) bool {
-	return strings.HasPrefix(flag, "--protoset-out=") || strings.HasPrefix(flag, "--proto-dir=")
-}
-
-// grpcurlFlag finds the flag of this name or letter in the commands that
-// grpcurl's grammar leads to.
-func grpcurlFlag(root *cobra.Command, name string) *pflag.Flag {
 	for _, c := range root.Commands() {
 		switch c.Name() {
 		case "call", "list", "describe", "export":
 		default:
 			continue
 		}
-		if flag := c.Flags().Lookup(name); flag != nil {
-			return flag
+		flag := c.Flags().Lookup(name)
+		if flag == nil && len(name) == 1 {
+			flag = c.Flags().ShorthandLookup(name)
 		}
-		if len(name) == 1 {
-			if flag := c.Flags().ShorthandLookup(name); flag != nil {
-				return flag
-			}
+		if flag != nil {
+			return flag.Name, flag.NoOptDefVal, true
 		}
 	}
-	return nil
+	return "", "", false
 }

@@ -26,7 +26,6 @@ type healthView struct {
 	rows   map[string]*healthRow
 	drawn  int // lines on the screen
 	opened bool
-	over   bool // the watch ended by itself
 }
 
 // healthRow is what the table tells of a service.
@@ -57,7 +56,7 @@ func (c *checkup) view() *healthView {
 // say.
 func terminalHeight(w io.Writer) int {
 	if f, ok := w.(interface{ Fd() uintptr }); ok {
-		if _, height, err := term.GetSize(int(f.Fd())); err == nil && height > 0 { //nolint:gosec // a file descriptor fits
+		if _, height, err := term.GetSize(int(f.Fd())); err == nil && height > 0 {
 			return height
 		}
 	}
@@ -92,7 +91,6 @@ func (v *healthView) run(reports <-chan health.Report, ended <-chan error, seen 
 				return err
 			}
 		case err := <-ended:
-			v.over = true
 			if drawErr := v.draw(time.Now()); drawErr != nil {
 				return drawErr
 			}

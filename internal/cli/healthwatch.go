@@ -22,16 +22,6 @@ import (
 // allow a connection.
 const maxWatched = 90
 
-// connectVerdict is the exit code of a dial that failed: what the command line
-// says may be wrong, or the server away.
-func connectVerdict(err error) error {
-	var dialled *dial.Error
-	if errors.As(err, &dialled) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return &verdict{err, probeConnection}
-	}
-	return &verdict{err, probeArguments}
-}
-
 // passing reports whether a failed dial may succeed later: nobody listens yet,
 // or hangs up at once. A wrong protocol or certificate has a remedy of its own.
 func passing(err error) bool {
@@ -141,7 +131,8 @@ func (c *checkup) follow(ctx context.Context) error {
 	defer cancel()
 	reports := make(chan health.Report)
 	ended := make(chan error, 1)
-	go func() {
+	var watching sync.WaitGroup
+	watching.Go(func() {
 		ended <- c.watchAll(ctx, func(r health.Report) error {
 			select {
 			case reports <- r:
@@ -150,23 +141,22 @@ func (c *checkup) follow(ctx context.Context) error {
 				return context.Cause(ctx)
 			}
 		})
-	}()
+	})
 	last := map[string]health.Report{}
 	view := c.view()
 	err := view.run(reports, ended, func(r health.Report) { last[r.Service] = r })
 	if closeErr := view.close(); err == nil {
 		err = closeErr
 	}
-	if !view.over {
-		cancel()
-		<-ended
-	}
+	timeUp := ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded)
+	cancel()
+	watching.Wait()
 	states := slices.Collect(maps.Values(last))
 	var exit exitError
 	switch {
 	case errors.As(err, &exit):
 		c.advise(states)
-	case errors.Is(err, context.DeadlineExceeded) && view.over && len(states) > 0 && ctx.Err() != nil:
+	case timeUp && len(states) > 0:
 		return c.outcome(states)
 	}
 	return err

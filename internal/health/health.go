@@ -110,7 +110,7 @@ func (c *Client) Check(ctx context.Context, service string) (Status, error) {
 	case status.Code(err) == codes.NotFound:
 		return ServiceUnknown, nil
 	case err != nil:
-		return Failed, explain(limit, err)
+		return Failed, explain(ctx, limit, err)
 	}
 	return fromWire(resp.GetStatus()), nil
 }
@@ -122,7 +122,7 @@ func (c *Client) List(ctx context.Context) (map[string]Status, error) {
 	defer cancel()
 	var resp healthpb.HealthListResponse
 	if err := c.Conn.Invoke(ctx, c.path("List"), &healthpb.HealthListRequest{}, &resp); err != nil {
-		return nil, explain(limit, err)
+		return nil, explain(ctx, limit, err)
 	}
 	statuses := make(map[string]Status, len(resp.GetStatuses()))
 	for service, st := range resp.GetStatuses() {
@@ -138,11 +138,11 @@ func (c *Client) first(ctx context.Context, service string) (Status, error) {
 	defer cancel()
 	stream, err := c.open(ctx, service)
 	if err != nil {
-		return Failed, explain(limit, err)
+		return Failed, explain(ctx, limit, err)
 	}
 	var resp healthpb.HealthCheckResponse
 	if err := stream.RecvMsg(&resp); err != nil {
-		return Failed, explain(limit, ended(err))
+		return Failed, explain(ctx, limit, ended(err))
 	}
 	return fromWire(resp.GetStatus()), nil
 }
@@ -157,10 +157,10 @@ func (c *Client) limited(ctx context.Context) (limited context.Context, limit ti
 	return limited, limit, cancel
 }
 
-// explain says in plain words that the limit of a check ran out. Only the
-// server and we can say so; of us both it is the same limit.
-func explain(limit time.Duration, err error) error {
-	if status.Code(err) == codes.DeadlineExceeded {
+// explain says in plain words that the limit, which ctx has, ran out.
+func explain(ctx context.Context, limit time.Duration, err error) error {
+	settle(ctx, err)
+	if status.Code(err) == codes.DeadlineExceeded && ctx.Err() != nil {
 		return status.Errorf(codes.DeadlineExceeded, "no answer within %v", limit)
 	}
 	return err

@@ -119,7 +119,8 @@ func watch(tb testing.TB, c *health.Client, service string) *watching {
 	}()
 	tb.Cleanup(func() {
 		cancel()
-		for range w.reports { //nolint:revive // until it is closed, when the watch has ended
+		// The channel is closed when the watch has ended.
+		for range w.reports {
 		}
 	})
 	return w

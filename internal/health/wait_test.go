@@ -46,12 +46,14 @@ func prompt(t *testing.T, what string, latencies []time.Duration) {
 }
 
 func TestWaitIsPrompt(t *testing.T) {
+	t.Parallel()
 	t.Run("serving already", func(t *testing.T) {
 		address, _ := serve(t, "127.0.0.1:0", board(nil))
 		began := time.Now()
 		prompt(t, "serving already", []time.Duration{(<-waiting(t, client(t, address, health.WaitBackoff), "")).Sub(began)})
 	})
 	t.Run("a watched service", func(t *testing.T) {
+		t.Parallel()
 		var all []time.Duration
 		for range 10 {
 			s := board(map[string]healthpb.HealthCheckResponse_ServingStatus{"s": notServing})
@@ -69,6 +71,7 @@ func TestWaitIsPrompt(t *testing.T) {
 		prompt(t, "a watched service", all)
 	})
 	t.Run("a service that is checked", func(t *testing.T) {
+		t.Parallel()
 		var all []time.Duration
 		for range 10 {
 			var serves atomic.Int32
@@ -88,11 +91,12 @@ func TestWaitIsPrompt(t *testing.T) {
 		prompt(t, "a service that is checked", all)
 	})
 	t.Run("a server that is not there yet", func(t *testing.T) {
+		t.Parallel()
 		var all []time.Duration
-		for i := range 8 {
+		for i := range 6 {
 			address := freeAddress(t)
 			returned := waiting(t, client(t, address, health.WaitBackoff), "")
-			<-time.After(time.Duration(i) * 130 * time.Millisecond)
+			<-time.After(time.Duration(i) * 110 * time.Millisecond)
 			began := time.Now()
 			serve(t, address, board(nil))
 			all = append(all, (<-returned).Sub(began))
@@ -100,6 +104,7 @@ func TestWaitIsPrompt(t *testing.T) {
 		prompt(t, "a server that is not there yet", all)
 	})
 	t.Run("a server that restarts", func(t *testing.T) {
+		t.Parallel()
 		var all []time.Duration
 		for range 5 {
 			down := board(map[string]healthpb.HealthCheckResponse_ServingStatus{"": notServing})

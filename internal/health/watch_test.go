@@ -35,9 +35,29 @@ func TestWatchReportsEachChangeOnce(t *testing.T) {
 	w.end()
 }
 
+func TestWatchOfAServerThatRepeatsItself(t *testing.T) {
+	address, _ := serve(t, "127.0.0.1:0", &fake{watch: func(_ string, stream grpc.ServerStreamingServer[healthpb.HealthCheckResponse]) error {
+		for _, st := range []healthpb.HealthCheckResponse_ServingStatus{serving, notServing, 77} {
+			for range 5000 {
+				if err := stream.Send(&healthpb.HealthCheckResponse{Status: st}); err != nil {
+					return err
+				}
+			}
+		}
+		<-stream.Context().Done()
+		return nil
+	}})
+	w := watch(t, client(t, address, health.WatchBackoff), "")
+	w.next(health.Serving)
+	w.next(health.NotServing)
+	w.next(health.Unknown)
+	w.end()
+}
+
 // The server is killed, and comes back on the same port after an outage that
 // the test holds for a while.
 func TestWatchOutlivesTheServer(t *testing.T) {
+	t.Parallel()
 	for _, outage := range []time.Duration{0, 300 * time.Millisecond, 1200 * time.Millisecond} {
 		t.Run(outage.String(), func(t *testing.T) {
 			t.Parallel()
@@ -94,6 +114,7 @@ func ending(current *atomic.Int32, calls *atomic.Int32) *fake {
 }
 
 func TestWatchWhereTheServerEndsTheStream(t *testing.T) {
+	t.Parallel()
 	var current, calls atomic.Int32
 	current.Store(int32(serving))
 	address, _ := serve(t, "127.0.0.1:0", ending(&current, &calls))
@@ -112,6 +133,7 @@ func TestWatchWhereTheServerEndsTheStream(t *testing.T) {
 }
 
 func TestWatchFallsBackToChecks(t *testing.T) {
+	t.Parallel()
 	var current, calls atomic.Int32
 	current.Store(int32(serving))
 	old := &fake{check: func(context.Context, string) (*healthpb.HealthCheckResponse, error) {

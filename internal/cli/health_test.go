@@ -1,0 +1,306 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	grpchealth "google.golang.org/grpc/health"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+
+	"github.com/grpcx/grpcx/internal/health"
+	"github.com/grpcx/grpcx/internal/termtext"
+)
+
+// healthServer runs grpc-go's health service on address, and returns where it
+// listens and what kills it.
+func healthServer(t *testing.T, address string, s healthpb.HealthServer) (at string, kill func()) {
+	t.Helper()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := grpc.NewServer()
+	healthpb.RegisterHealthServer(server, s)
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(l)
+	}()
+	kill = sync.OnceFunc(func() { server.Stop(); <-served })
+	t.Cleanup(kill)
+	return l.Addr().String(), kill
+}
+
+// healthRun runs `grpcx health` with a standard output of out.
+func healthRun(ctx context.Context, out io.Writer, terminal bool, args ...string) (code int, problems string) {
+	var stderr bytes.Buffer
+	p := &program{version: "test", Streams: Streams{
+		In: strings.NewReader(""), Out: out, Err: &stderr, OutTerminal: terminal,
+		LookupEnv: func(string) (string, bool) { return "", false },
+	}}
+	root := newRoot(p)
+	root.SetArgs(append([]string{"health"}, args...))
+	err := root.ExecuteContext(ctx)
+	return p.report(err), stderr.String()
+}
+
+// healthWatch runs `grpcx health --watch` until cancelled.
+type healthWatch struct {
+	t      *testing.T
+	events *json.Decoder
+	cancel context.CancelFunc
+	ended  chan int
+}
+
+func startHealthWatch(t *testing.T, args ...string) *healthWatch {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	r, w := io.Pipe()
+	h := &healthWatch{t: t, events: json.NewDecoder(r), cancel: cancel, ended: make(chan int, 1)}
+	go func() {
+		code, problems := healthRun(ctx, w, false, append([]string{"--watch", "-o", "jsonl"}, args...)...)
+		if problems != "" {
+			t.Errorf("standard error: %s", problems)
+		}
+		h.ended <- code
+		_ = w.Close()
+	}()
+	return h
+}
+
+func (h *healthWatch) next(want string) time.Time {
+	h.t.Helper()
+	var e healthEvent
+	if err := h.events.Decode(&e); err != nil {
+		h.t.Fatalf("want %s: %v", want, err)
+	}
+	if e.Status != want {
+		h.t.Fatalf("event %+v, want %s", e, want)
+	}
+	at, err := time.Parse(time.RFC3339Nano, e.Time)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return at
+}
+
+func (h *healthWatch) interrupt() {
+	h.t.Helper()
+	h.cancel()
+	var e healthEvent
+	if err := h.events.Decode(&e); !errors.Is(err, io.EOF) {
+		h.t.Errorf("one event too many: %+v, %v", e, err)
+	}
+	if code := <-h.ended; code != exitInterrupted {
+		h.t.Errorf("exit code %d, want %d", code, exitInterrupted)
+	}
+}
+
+func TestHealthWatchOutlivesTheServer(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	address, kill := healthServer(t, "127.0.0.1:0", grpchealth.NewServer())
+	h := startHealthWatch(t, "--plaintext", address)
+	h.next("SERVING")
+	for range 2 {
+		kill()
+		h.next("UNREACHABLE")
+		_, kill = healthServer(t, address, grpchealth.NewServer())
+		back := time.Now()
+		if took := h.next("SERVING").Sub(back); took > 500*time.Millisecond {
+			t.Errorf("recovery took %v", took)
+		}
+	}
+	h.interrupt()
+	kill()
+}
+
+func TestHealthWatchBeginsBeforeTheServer(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	address, kill := healthServer(t, "127.0.0.1:0", grpchealth.NewServer())
+	kill()
+	h := startHealthWatch(t, "--plaintext", address)
+	h.next("UNREACHABLE")
+	_, kill = healthServer(t, address, grpchealth.NewServer())
+	h.next("SERVING")
+	h.interrupt()
+	kill()
+}
+
+// The promise is 200 ms from SERVING; most of it is spent between two dials.
+func TestHealthWaitIsPrompt(t *testing.T) {
+	defer goleak.VerifyNone(t)
+	for _, head := range []time.Duration{0, 150 * time.Millisecond, 700 * time.Millisecond} {
+		t.Run(fmt.Sprintf("begun %v before the server", head), func(t *testing.T) {
+			address, kill := healthServer(t, "127.0.0.1:0", grpchealth.NewServer())
+			kill()
+			returned := make(chan time.Time, 1)
+			go func() {
+				if code, problems := healthRun(t.Context(), io.Discard, false, "--plaintext", address, "s", "--wait", "10s"); code != 0 {
+					t.Errorf("exit code %d: %s", code, problems)
+				}
+				returned <- time.Now()
+			}()
+			<-time.After(head)
+			s := grpchealth.NewServer()
+			s.SetServingStatus("s", healthpb.HealthCheckResponse_NOT_SERVING)
+			_, kill = healthServer(t, address, s)
+			<-time.After(head / 2) // so that it is sometimes seen not serving
+			s.SetServingStatus("s", healthpb.HealthCheckResponse_SERVING)
+			began := time.Now()
+			took := (<-returned).Sub(began)
+			t.Logf("returned %v after SERVING", took)
+			if took > 200*time.Millisecond {
+				t.Errorf("returned %v after SERVING", took)
+			}
+			kill()
+		})
+	}
+}
+
+// closedEarly accepts connections and hangs up: a proxy whose server is not
+// there yet.
+func closedEarly(t *testing.T, l net.Listener) {
+	t.Helper()
+	for {
+		conn, err := l.Accept()
+		if err != nil {
+			return
+		}
+		_ = conn.Close()
+	}
+}
+
+func TestHealthWaitBehindAProxyThatHangsUp(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hung := make(chan struct{})
+	go func() { defer close(hung); closedEarly(t, l) }()
+	ended := make(chan int, 1)
+	go func() {
+		code, _ := healthRun(t.Context(), io.Discard, false, "--plaintext", l.Addr().String(), "--wait", "10s")
+		ended <- code
+	}()
+	select {
+	case code := <-ended:
+		t.Fatalf("gave up with exit code %d", code)
+	case <-time.After(400 * time.Millisecond):
+	}
+	_ = l.Close()
+	<-hung
+	healthServer(t, l.Addr().String(), grpchealth.NewServer())
+	if code := <-ended; code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// hostileHealth lists services with names that would steer a terminal.
+type hostileHealth struct {
+	healthpb.UnimplementedHealthServer
+}
+
+const hostileName = "a\x1b[2J\u202e\n\x07b"
+
+func (hostileHealth) List(context.Context, *healthpb.HealthListRequest) (*healthpb.HealthListResponse, error) {
+	return &healthpb.HealthListResponse{Statuses: map[string]*healthpb.HealthCheckResponse{
+		hostileName: {Status: healthpb.HealthCheckResponse_SERVING},
+	}}, nil
+}
+
+func TestHealthEscapesNames(t *testing.T) {
+	address, _ := healthServer(t, "127.0.0.1:0", hostileHealth{})
+	for _, format := range []string{"pretty", "json"} {
+		var out bytes.Buffer
+		if code, problems := healthRun(t.Context(), &out, false, "--plaintext", address, "--list", "-o", format); code != 0 {
+			t.Errorf("%s: exit code %d: %s", format, code, problems)
+		}
+		if got := out.String(); termtext.Text(got) != got || strings.Count(got, "\n") != 1 {
+			t.Errorf("%s: %q", format, got)
+		}
+	}
+}
+
+// tableOf returns the table of a view of height rows, with the screen's bytes.
+func tableOf(height int, reports ...health.Report) (v *healthView, screen *bytes.Buffer) {
+	screen = &bytes.Buffer{}
+	v = &healthView{out: screen, height: func() int { return height }, rows: map[string]*healthRow{}}
+	for _, r := range reports {
+		v.record(r)
+	}
+	return v, screen
+}
+
+func TestHealthViewDrawsInPlace(t *testing.T) {
+	at := time.Date(2026, 1, 2, 15, 4, 5, 0, time.UTC)
+	v, screen := tableOf(24,
+		health.Report{Service: "b", Status: health.NotServing, Time: at},
+		health.Report{Service: hostileName, Status: health.Serving, Time: at},
+		health.Report{Service: "b", Status: health.Serving, Time: at.Add(5 * time.Second)})
+	now := at.Add(65 * time.Second)
+	if err := v.draw(now); err != nil {
+		t.Fatal(err)
+	}
+	first := screen.String()
+	want := viewOpen +
+		`SERVING          a\x1b[2J\u202e\n\x07b  since 15:04:05 (1m5s)  0 changes` + lineEnd +
+		`SERVING          b                      since 15:04:10 (1m0s)  1 change` + lineEnd + clearRest
+	if first != want {
+		t.Errorf("first table\n%q, want\n%q", first, want)
+	}
+	screen.Reset()
+	v.record(health.Report{Service: "b", Status: health.Unreachable, Err: errors.New("gone\x1b[0m"), Time: now})
+	if err := v.draw(now); err != nil {
+		t.Fatal(err)
+	}
+	want = "\r\x1b[2A" +
+		`SERVING          a\x1b[2J\u202e\n\x07b  since 15:04:05 (1m5s)  0 changes` + lineEnd +
+		`UNREACHABLE      b                      since 15:05:10 (0s)  2 changes  gone\x1b[0m` + lineEnd + clearRest
+	if second := screen.String(); second != want {
+		t.Errorf("second table\n%q, want\n%q", second, want)
+	}
+	screen.Reset()
+	if err := v.close(); err != nil || screen.String() != viewClose {
+		t.Errorf("closed with %q, %v", screen.String(), err)
+	}
+}
+
+func TestHealthViewFitsTheTerminal(t *testing.T) {
+	var reports []health.Report
+	for i := range 50 {
+		st := health.Serving
+		if i == 42 {
+			st = health.NotServing
+		}
+		reports = append(reports, health.Report{Service: fmt.Sprintf("s%02d", i), Status: st})
+	}
+	v, _ := tableOf(6, reports...)
+	table := v.table(time.Now())
+	if len(table) != 5 || !strings.Contains(table[0], "s42") || table[4] != "... and 46 more" {
+		t.Errorf("table %q", table)
+	}
+}
+
+func TestHealthViewGivesTheTerminalBack(t *testing.T) {
+	address, _ := healthServer(t, "127.0.0.1:0", grpchealth.NewServer())
+	var screen bytes.Buffer
+	code, problems := healthRun(t.Context(), &screen, true, "--plaintext", address, "--watch", "--max-time", "0.2")
+	if code != 0 || problems != "" {
+		t.Errorf("exit code %d: %s", code, problems)
+	}
+	got := screen.String()
+	if !strings.HasPrefix(got, viewOpen) || !strings.HasSuffix(got, viewClose) || !strings.Contains(got, "\x1b[32mSERVING        \x1b[0m  (server)") {
+		t.Errorf("screen %q", got)
+	}
+}

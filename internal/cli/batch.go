@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/grpcx/grpcx/internal/stream"
@@ -12,69 +13,111 @@ import (
 // batch makes a unary call for each request, and one with an empty request if
 // there is none. At most s.concurrency calls are under way at once; responses
 // and failures are shown in the order of the requests. It ends at the first
-// failure unless s.keepGoing, and returns the first failure.
-func (s *session) batch(ctx context.Context, in *input) error {
+// failure unless s.keepGoing, and returns the first failure. Calls that are
+// under way then are not cut off: their servers may have done their work.
+func (s *session) batch(ctx context.Context, source *input) error {
+	in, err := readAhead(source)
+	if err != nil {
+		return err
+	}
 	if s.concurrency == 1 {
 		return s.sequence(ctx, in)
 	}
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
 	places := make(chan struct{}, s.concurrency)
 	calls := make(chan *pending, s.concurrency)
-	var reading error
+	var readErr error
 	go func() {
 		defer close(calls)
 		for n := 0; ; n++ {
 			select {
 			case places <- struct{}{}:
-			case <-ctx.Done():
+			case <-reading.Done():
 				return
 			}
-			request, err := next(ctx, in, n)
+			request, err := next(reading, in, n)
 			if err != nil {
-				if !errors.Is(err, io.EOF) {
-					reading = err
+				if !errors.Is(err, io.EOF) && reading.Err() == nil {
+					readErr = err
 				}
 				return
 			}
 			c := &pending{done: make(chan struct{})}
 			calls <- c
-			go c.run(ctx, s, request)
+			go c.run(ctx, s, n+1, request)
 		}
 	}()
-	first := s.show(calls, places, cancel)
+	first, done := s.show(calls, places, stop)
 	if first == nil {
-		first = reading
+		first = readErr
 	}
+	s.summarise(done, first)
 	return first
 }
 
 // sequence is a batch of one call at a time: each call is made before the
 // next request is read, so a person or a program can answer what it sees.
-func (s *session) sequence(ctx context.Context, in *input) error {
+func (s *session) sequence(ctx context.Context, in requests) error {
 	var first error
+	var done tally
 	for n := 0; ; n++ {
 		request, err := next(ctx, in, n)
 		if errors.Is(err, io.EOF) {
+			s.summarise(done, first)
 			return first
 		}
 		if err != nil {
 			return err
 		}
-		if err := s.one(ctx, stream.Messages(request), s.out, s.Err); err != nil {
-			if first == nil {
-				first = err
-			}
-			if !s.keepGoing || ctx.Err() != nil || !isStatus(err) {
-				return first
-			}
+		number := n + 1
+		if n == 0 && !s.keepGoing {
+			number = 0 // it may be the only one
+		}
+		err = s.one(ctx, number, stream.Messages(request), s.out, s.Err)
+		if err == nil {
+			done.succeeded++
+			continue
+		}
+		done.failed++
+		if first == nil {
+			first = err
+		}
+		if !s.keepGoing || ctx.Err() != nil || !isStatus(err) {
+			s.summarise(done, first)
+			return first
 		}
 	}
 }
 
+// requests is a source of requests.
+type requests = stream.Requests
+
+// readAhead reads what in has, if that is known to end and is not large, so
+// that a mistake in the last request is found before the first is sent.
+func readAhead(in *input) (requests, error) {
+	if !in.finite(maxReadAhead) {
+		return in, nil
+	}
+	var all [][]byte
+	for {
+		request, err := in.Next()
+		if errors.Is(err, io.EOF) {
+			return stream.Messages(all...), nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, request)
+	}
+}
+
+// maxReadAhead is how many bytes of input are read before the first call.
+const maxReadAhead = 16 << 20
+
 // next reads the nth request, from 0, and gives up when ctx ends. No request
 // at all is one empty request.
-func next(ctx context.Context, in *input, n int) ([]byte, error) {
+func next(ctx context.Context, in requests, n int) ([]byte, error) {
 	type read struct {
 		request []byte
 		err     error
@@ -107,36 +150,45 @@ type pending struct {
 	done          chan struct{}
 }
 
-func (c *pending) run(ctx context.Context, s *session, request []byte) {
+func (c *pending) run(ctx context.Context, s *session, number int, request []byte) {
 	defer close(c.done)
-	c.err = s.one(ctx, stream.Messages(request), &c.out, &c.problems)
+	c.err = s.one(ctx, number, stream.Messages(request), &c.out, &c.problems)
 }
 
+// tally counts the calls of a batch.
+type tally struct{ succeeded, failed int }
+
 // show writes what the calls have to show, in order, and frees the place of
-// each. After a failure that ends the batch it cancels what is under way,
-// and waits for it.
-func (s *session) show(calls <-chan *pending, places <-chan struct{}, cancel context.CancelFunc) error {
-	var first error
-	ended := false
+// each. It calls stop at a failure that ends the batch.
+func (s *session) show(calls <-chan *pending, places <-chan struct{}, stop func()) (first error, done tally) {
 	for c := range calls {
 		<-c.done
 		<-places
-		if ended {
-			continue
-		}
 		_, writeErr := s.out.Write(c.out.Bytes())
 		_, _ = s.Err.Write(c.problems.Bytes())
-		err := errors.Join(c.err, writeErr)
-		if err == nil {
+		if c.err == nil && writeErr == nil {
+			done.succeeded++
 			continue
 		}
+		done.failed++
 		if first == nil {
-			first = err
+			first = errors.Join(c.err, writeErr)
 		}
 		if !s.keepGoing || !isStatus(c.err) {
-			ended = true
-			cancel()
+			stop()
 		}
 	}
-	return first
+	return first, done
+}
+
+// summarise says how a batch went that did not go well.
+func (s *session) summarise(t tally, first error) {
+	if first == nil || t.succeeded+t.failed < 2 {
+		return
+	}
+	rest := ""
+	if !s.keepGoing {
+		rest = "; --keep-going would have sent the rest"
+	}
+	_, _ = fmt.Fprintf(s.Err, "* %d calls succeeded, %d failed%s\n", t.succeeded, t.failed, rest)
 }

@@ -149,7 +149,10 @@ func (o *callOptions) run(ctx context.Context) (err error) {
 	s.types = source.Types()
 	s.narrator.say('*', "schema of %s (%s)", s.method.FullName(), milliseconds(time.Since(found)))
 	if o.file != "" {
-		file := &lazyFile{path: o.file}
+		file, err := newLazyFile(o.file)
+		if err != nil {
+			return err
+		}
 		s.out = file
 		defer func() {
 			if closeErr := file.Close(); closeErr != nil && err == nil {
@@ -182,14 +185,14 @@ func (s *session) call(ctx context.Context) error {
 		if s.hold > 0 {
 			requests = stream.Held(ctx, requests, time.Duration(s.hold))
 		}
-		return s.one(ctx, requests, s.out, s.Err)
+		return s.one(ctx, 0, requests, s.out, s.Err)
 	case s.method.IsStreamingServer():
 		// The deadline is the call's, and does not run while input is awaited.
 		request, err := stream.Single(ctx, in)
 		if err != nil {
 			return s.extraRequest(err)
 		}
-		return s.one(ctx, request, s.out, s.Err)
+		return s.one(ctx, 0, request, s.out, s.Err)
 	default:
 		return s.batch(ctx, in)
 	}
@@ -203,13 +206,14 @@ func (s *session) extraRequest(err error) error {
 }
 
 // one makes one call, shows its responses on out, and its failure on problems.
-func (s *session) one(ctx context.Context, in stream.Requests, out, problems io.Writer) error {
+// number is the call's place in a batch, from 1, and 0 outside of one.
+func (s *session) one(ctx context.Context, number int, in stream.Requests, out, problems io.Writer) error {
 	sink, err := s.sink(out)
 	if err != nil {
 		return err
 	}
 	s.narrator.request(s.method, s.metadata, time.Duration(s.timeout))
-	result, err := invoke.Do(ctx, s.conn, invoke.Call{
+	result, err := invoke.Do(ctx, s.compressing(s.conn), invoke.Call{
 		Method:    s.method,
 		Metadata:  s.metadata,
 		Timeout:   time.Duration(s.timeout),
@@ -217,7 +221,7 @@ func (s *session) one(ctx context.Context, in stream.Requests, out, problems io.
 		Responses: s.progress(s.narrator.receiving(sink)),
 	})
 	if result.Status != nil && sink.events != nil {
-		if eventErr := sink.events.status(result.Status, result.Sent, result.Received, result.Elapsed); eventErr != nil && err == nil {
+		if eventErr := sink.events.status(number, s.explain(ctx, result), result.Sent, result.Received, result.Elapsed); eventErr != nil && err == nil {
 			err = eventErr
 		}
 	}
@@ -228,7 +232,7 @@ func (s *session) one(ctx context.Context, in stream.Requests, out, problems io.
 		return nil
 	}
 	if sink.events == nil {
-		if err := s.showStatus(ctx, problems, result); err != nil {
+		if err := s.showStatus(ctx, number, problems, result); err != nil {
 			return err
 		}
 	}
@@ -236,7 +240,7 @@ func (s *session) one(ctx context.Context, in stream.Requests, out, problems io.
 }
 
 // showStatus tells why a call failed.
-func (s *session) showStatus(ctx context.Context, w io.Writer, result invoke.Result) error {
+func (s *session) showStatus(ctx context.Context, number int, w io.Writer, result invoke.Result) error {
 	if s.formatError {
 		text, err := statusJSON(result.Status, s.types)
 		if err != nil {
@@ -245,7 +249,7 @@ func (s *session) showStatus(ctx context.Context, w io.Writer, result invoke.Res
 		_, err = fmt.Fprintln(w, text)
 		return err
 	}
-	printStatus(w, s.explain(ctx, result), s.types)
+	printStatus(w, number, s.explain(ctx, result), s.types)
 	return nil
 }
 

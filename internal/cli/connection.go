@@ -94,7 +94,6 @@ func (c *connection) config(p *program, address string) (dial.Config, error) {
 		ConnectTimeout: time.Duration(c.connectTimeout),
 		KeepaliveTime:  time.Duration(c.keepaliveTime),
 		MaxMessageSize: c.maxMessageSize,
-		Gzip:           c.compress == "gzip",
 	}, nil
 }
 

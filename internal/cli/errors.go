@@ -75,6 +75,7 @@ func exitCode(err error) int {
 	var exit exitError
 	var call *statusError
 	var usage *usageError
+	var config *dial.ConfigError
 	var stopped *interrupted
 	var dialled *dial.Error
 	switch {
@@ -84,7 +85,7 @@ func exitCode(err error) int {
 		return int(exit)
 	case errors.As(err, &stopped):
 		return exitInterrupted
-	case errors.As(err, &usage):
+	case errors.As(err, &usage), errors.As(err, &config):
 		return exitUsage
 	case errors.As(err, &call):
 		return statusExit(call.status)
@@ -114,7 +115,7 @@ func (p *program) report(err error) int {
 // input that it is about, and how to mend it.
 func (p *program) printError(w io.Writer, err error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "grpcx: %s\n", termtext.Text(err.Error()))
+	fmt.Fprintf(&b, "grpcx: %s\n", termtext.Text(plainText(err)))
 	var input *message.Error
 	if errors.As(err, &input) && input.Snippet != "" {
 		fmt.Fprintf(&b, "  %s\n  %s^\n", termtext.Line(input.Snippet), strings.Repeat(" ", input.Caret))
@@ -140,10 +141,31 @@ func hints(err error) []string {
 	if errors.As(err, &d) && d.Hint != "" {
 		all = append(all, d.Hint)
 	}
-	if errors.Is(err, describe.ErrNoReflection) {
+	if errors.Is(err, describe.ErrNoReflection) || strings.HasPrefix(err.Error(), "reflection: ") {
 		all = append(all, "give the schema with --proto FILE or --protoset FILE")
 	}
+	if strings.Contains(err.Error(), "already defined at") {
+		all = append(all, "give the folder that imports begin at with --import-path, so that each file has one name")
+	}
+	var input *message.Error
+	if errors.As(err, &input) && strings.HasSuffix(input.Msg, "got an array") {
+		all = append(all, "several messages follow one another, without an array around them")
+	}
 	return all
+}
+
+// plainText is err's text, with a gRPC status in it by its name.
+func plainText(err error) string {
+	text := err.Error()
+	var st interface {
+		error
+		GRPCStatus() *status.Status
+	}
+	if errors.As(err, &st) {
+		s := st.GRPCStatus()
+		text = strings.Replace(text, s.Err().Error(), codeName(s.Code())+": "+s.Message(), 1)
+	}
+	return text
 }
 
 // quote makes a name fit for a message.

@@ -33,6 +33,7 @@ type statusEvent struct {
 		Message string            `json:"message"`
 		Details []json.RawMessage `json:"details,omitempty"`
 	} `json:"status"`
+	Request   int     `json:"request,omitempty"` // its place in a batch, from 1
 	Sent      int     `json:"sent"`
 	Received  int     `json:"received"`
 	ElapsedMS float64 `json:"elapsed_ms"`
@@ -59,7 +60,7 @@ func (e *events) message(wire []byte) error {
 	}{"message", text})
 }
 
-func (e *events) status(st *status.Status, sent, received int, elapsed time.Duration) error {
+func (e *events) status(number int, st *status.Status, sent, received int, elapsed time.Duration) error {
 	var s statusEvent
 	s.Event = "status"
 	s.Status.Code = uint32(st.Code())
@@ -68,7 +69,7 @@ func (e *events) status(st *status.Status, sent, received int, elapsed time.Dura
 	for _, detail := range st.Proto().GetDetails() {
 		s.Status.Details = append(s.Status.Details, json.RawMessage(detailJSON(detail, e.types)))
 	}
-	s.Sent, s.Received = sent, received
+	s.Request, s.Sent, s.Received = number, sent, received
 	s.ElapsedMS = float64(elapsed.Round(10*time.Microsecond)) / float64(time.Millisecond)
 	if st.Code() == codes.OK {
 		s.Status.Message = ""

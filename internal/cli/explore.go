@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -46,6 +47,9 @@ func (e *explorer) check() error {
 // address takes ADDR off the front of args; a schema from files needs none.
 func (e *explorer) address(cmd *cobra.Command, args []string) (address string, rest []string, err error) {
 	if e.fromFiles() {
+		if len(args) > 0 && (strings.Contains(args[0], ":") || args[0] == dial.Demo) {
+			return "", nil, &usageError{err: fmt.Errorf("ADDR %s has no place where the schema comes from files; add --use-reflection to ask the server, too", args[0])}
+		}
 		return "", args, nil
 	}
 	if len(args) == 0 {

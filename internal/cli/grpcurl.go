@@ -12,56 +12,79 @@ import (
 //
 //	[FLAG]... [ADDR] [list [SERVICE] | describe [SYMBOL] | METHOD]
 //
-// with single-dash long flags, to one of grpcx's. A command line whose first
-// argument is a command, or a flag of the root, comes back as it is.
-func fromGrpcurl(root *cobra.Command, args []string) ([]string, error) {
+// with single-dash long flags, to one of grpcx's, or two where grpcurl also
+// exports. A command line whose first argument is a command, or a flag of the
+// root, comes back as it is.
+func fromGrpcurl(root *cobra.Command, args []string) ([][]string, error) {
 	if len(args) == 0 || !grpcurlStart(root, args[0]) {
-		return args, nil
+		return [][]string{args}, nil
+	}
+	if args[0] == "-help" || args[0] == "-version" {
+		return [][]string{{"-" + args[0]}}, nil
 	}
 	flags, rest, err := splitGrpcurl(root, args)
 	if err != nil {
 		return nil, &usageError{err: err, command: root.CommandPath()}
 	}
-	if len(rest) == 0 {
-		return args, nil
+	has := func(names ...string) bool {
+		return slices.ContainsFunc(flags, func(g given) bool { return slices.Contains(names, g.name) })
 	}
+	fromFiles := has("proto", "protoset") && !has("use-reflection")
 	var address []string
-	if verb := rest[0]; verb != "list" && verb != "describe" {
+	if len(rest) > 0 && rest[0] != "list" && rest[0] != "describe" {
 		address, rest = rest[:1], rest[1:]
 	}
 	if len(rest) == 0 {
-		return nil, &usageError{err: errors.New("want a command, or ADDR with list, describe or a METHOD: got " + quote(args[0])), command: root.CommandPath()}
+		return nil, &usageError{err: errors.New("want list, describe or a METHOD after ADDR"), command: root.CommandPath()}
 	}
 	verb, operands := rest[0], rest[1:]
 	if verb != "list" && verb != "describe" {
 		verb, operands = "call", rest
+	} else if fromFiles {
+		address = nil // grpcurl takes one, and does not use it
 	}
-	export := func(g given) bool { return g.name == "protoset-out" || g.name == "proto-dir" }
-	if slices.ContainsFunc(flags, export) {
-		verb = "export"
+	lines := [][]string{grpcurlLine(root, verb, flags, address, operands)}
+	if has("protoset-out", "proto-dir") {
+		if fromFiles {
+			address = nil
+		}
+		lines = append(lines, grpcurlLine(root, "export", flags, address, operands))
 	}
-	translated := []string{verb}
+	return lines, nil
+}
+
+// grpcurlLine is the command line of one command, with the flags that it has.
+func grpcurlLine(root *cobra.Command, verb string, flags []given, address, operands []string) []string {
+	line := []string{verb}
+	command, _, err := root.Find(line)
 	for _, g := range flags {
-		translated = append(translated, g.flag(verb))
+		name := g.nameFor(verb)
+		if err == nil && name != "" && command.Flags().Lookup(name) != nil {
+			line = append(line, "--"+name+"="+g.value)
+		}
+		if verb == "call" && g.name == "format" {
+			line = append(line, "--output="+g.value) // grpcurl's -format is for both
+		}
 	}
-	translated = append(append(translated, "--"), address...)
-	return append(translated, operands...), nil
+	line = append(append(line, "--"), address...)
+	return append(line, operands...)
 }
 
 // given is a flag of a grpcurl command line, by grpcx's name of it.
 type given struct{ name, value string }
 
-// flag spells the flag for a command. What is --protoset elsewhere is the
-// output of export.
-func (g given) flag(command string) string {
-	name := g.name
+// nameFor is the flag's name in a command, "" if the command has no such
+// flag. What is --protoset elsewhere is the output of export.
+func (g given) nameFor(command string) string {
 	switch {
-	case command == "export" && name == "protoset":
-		name = "from-protoset"
-	case name == "protoset-out":
-		name = "protoset"
+	case command == "export" && g.name == "protoset":
+		return "from-protoset"
+	case command == "export" && g.name == "protoset-out":
+		return "protoset"
+	case command == "export" && g.name == "output":
+		return ""
 	}
-	return "--" + name + "=" + g.value
+	return g.name
 }
 
 // grpcurlStart reports whether arg begins a command line of grpcurl's: a
@@ -72,7 +95,7 @@ func grpcurlStart(root *cobra.Command, arg string) bool {
 		return !slices.ContainsFunc(root.Commands(), known) && strings.ContainsAny(arg, ":/")
 	}
 	switch arg {
-	case "-h", "--help", "-help", "--version", "-version", "--":
+	case "-h", "--help", "--version", "--":
 		return false
 	}
 	return true

@@ -72,6 +72,27 @@ func (in *input) Next() ([]byte, error) {
 	}
 }
 
+// finite reports whether all that is left to read is in literals and regular
+// files of at most limit bytes together.
+func (in *input) finite(limit int64) bool {
+	for _, d := range in.data {
+		path, isFile := strings.CutPrefix(d, "@")
+		switch {
+		case !isFile:
+			limit -= int64(len(d))
+		case path == "" || path == "-":
+			return false
+		default:
+			info, err := os.Stat(path)
+			if err != nil || !info.Mode().IsRegular() {
+				return false
+			}
+			limit -= info.Size()
+		}
+	}
+	return limit >= 0
+}
+
 func (in *input) open(data string) error {
 	o := in.options
 	o.Array = in.method.IsStreamingClient()

@@ -27,20 +27,31 @@ func Main(args []string, s Streams, version string) int {
 	context.AfterFunc(ctx, stop)
 
 	p := &program{Streams: s, version: version}
-	root := newRoot(p)
-	args, err := fromGrpcurl(root, args)
-	if err != nil {
-		return p.report(err)
+	lines, err := fromGrpcurl(newRoot(p), args)
+	for _, line := range lines {
+		if err = p.execute(ctx, line); err != nil {
+			break
+		}
 	}
-	root.SetArgs(args)
-	root.SetIn(s.In)
-	root.SetOut(s.Out)
-	root.SetErr(s.Err)
-	err = root.ExecuteContext(ctx)
 	if ctx.Err() != nil && err != nil {
 		err = &interrupted{err}
 	}
 	return p.report(err)
+}
+
+// execute runs one command line.
+func (p *program) execute(ctx context.Context, args []string) error {
+	root := newRoot(p)
+	root.SetArgs(args)
+	root.SetIn(p.In)
+	root.SetOut(p.Out)
+	root.SetErr(p.Err)
+	executed, err := root.ExecuteContextC(ctx)
+	var usage *usageError
+	if errors.As(err, &usage) && usage.command == "" {
+		usage.command = executed.CommandPath()
+	}
+	return err
 }
 
 func newRoot(p *program) *cobra.Command {

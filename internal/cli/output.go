@@ -195,28 +195,39 @@ func (q *query) appendJSON(dst []byte, v any) ([]byte, error) {
 	return append(append(dst, text...), '\n'), nil
 }
 
-// lazyFile creates its file when the first byte is written, so that a call
-// that fails leaves an older file alone.
+// lazyFile is emptied when the first byte is written, so that a call that
+// fails leaves what was in it alone.
 type lazyFile struct {
-	path string
-	file *os.File
+	file    *os.File
+	created bool // there was none
+	written bool
+}
+
+// newLazyFile makes sure that the file can be written before anything is sent.
+func newLazyFile(path string) (*lazyFile, error) {
+	_, err := os.Stat(path)
+	file, openErr := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666) //nolint:gosec // like any output, for the umask to restrict
+	if openErr != nil {
+		return nil, fmt.Errorf("write responses: %w", openErr)
+	}
+	return &lazyFile{file: file, created: errors.Is(err, os.ErrNotExist)}, nil
 }
 
 func (l *lazyFile) Write(b []byte) (int, error) {
-	if l.file == nil {
-		f, err := os.Create(l.path)
-		if err != nil {
-			return 0, err
-		}
-		l.file = f
+	if !l.written {
+		l.written = true
+		// Truncate fails for what is no regular file, a pipe for instance,
+		// which has nothing to be emptied of.
+		_ = l.file.Truncate(0)
 	}
 	return l.file.Write(b)
 }
 
-// Close closes the file if there is one.
+// Close closes the file, and removes one that it made and did not write to.
 func (l *lazyFile) Close() error {
-	if l.file == nil {
-		return nil
+	err := l.file.Close()
+	if l.created && !l.written {
+		err = errors.Join(err, os.Remove(l.file.Name()))
 	}
-	return l.file.Close()
+	return err
 }

@@ -54,7 +54,7 @@ func (s *schema) check(data []string) error {
 		}
 	}
 	if readers > 1 {
-		return &usageError{err: errors.New("standard input can be read once: --protoset - and -d @ both want it")}
+		return &usageError{err: errors.New("standard input can be read once: of --protoset - and -d @, give one, once")}
 	}
 	return nil
 }

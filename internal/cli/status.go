@@ -17,10 +17,15 @@ import (
 )
 
 // printStatus writes a status other than OK for people: the code and message,
-// a line for each detail, and a hint where one is known.
-func printStatus(w io.Writer, st *status.Status, types message.Resolver) {
+// a line for each detail, and a hint where one is known. number is the call's
+// place in a batch, 0 outside of one.
+func printStatus(w io.Writer, number int, st *status.Status, types message.Resolver) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "grpcx: %s", codeLabel(st.Code()))
+	b.WriteString("grpcx: ")
+	if number > 0 {
+		fmt.Fprintf(&b, "request %d: ", number)
+	}
+	b.WriteString(codeLabel(st.Code()))
 	if st.Message() != "" {
 		fmt.Fprintf(&b, ": %s", termtext.Text(st.Message()))
 	}
@@ -141,12 +146,18 @@ func statusHint(st *status.Status) string {
 	text := st.Message()
 	switch st.Code() {
 	case codes.Unauthenticated:
+		if strings.Contains(text, "password") {
+			return ""
+		}
 		return "send credentials: -H 'authorization: Bearer TOKEN'"
 	case codes.ResourceExhausted:
 		if strings.Contains(text, "received message larger than max") {
 			return "--max-msg-sz BYTES allows larger responses"
 		}
 	case codes.Unimplemented:
+		if strings.Contains(text, "grpc-encoding") {
+			return "the server does not take compressed requests; drop --compress"
+		}
 		if strings.Contains(text, "unexpected HTTP status code") || strings.Contains(text, "404") {
 			return "this looks like a web server or a proxy, not a gRPC server; is it the right port?"
 		}

@@ -28,8 +28,10 @@ func nearest(given string, names []string) []string {
 		return cmp.Or(cmp.Compare(a.distance, b.distance), cmp.Compare(a.name, b.name))
 	})
 	var out []string
-	for _, c := range near[:min(len(near), most)] {
-		out = append(out, c.name)
+	for _, c := range near {
+		if len(out) < most && !slices.Contains(out, c.name) {
+			out = append(out, c.name)
+		}
 	}
 	return out
 }

@@ -31,15 +31,27 @@ const (
 	saysTLS
 )
 
+// ConfigError is a Config that makes no sense, whatever the server is.
+type ConfigError struct{ error }
+
 // ParseAddress takes host:port, grpc://host:port (plaintext), grpcs://host:port
 // (TLS), http and https in their place, unix:/path, unix-abstract:name,
-// dns:///host:port, ipv4:a:1,b:2, ipv6:[::1]:1 and demo.
+// dns:///host:port, ipv4:a:1,b:2, ipv6:[::1]:1 and demo. Its error is a
+// *ConfigError.
 func ParseAddress(s string) (Address, error) {
+	a, err := parseAddress(s)
+	if err != nil {
+		return Address{}, &ConfigError{err}
+	}
+	return a, nil
+}
+
+func parseAddress(s string) (Address, error) {
 	if s == "" {
 		return Address{}, errors.New("address is empty: write host:port")
 	}
 	if strings.ContainsFunc(s, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
-		return Address{}, fmt.Errorf("address %q: has white space or control characters", s)
+		return Address{}, fmt.Errorf("address %q has white space or control characters", s)
 	}
 	if s == Demo {
 		return Address{target: "passthrough:///demo", scheme: saysPlaintext}, nil
@@ -62,6 +74,9 @@ func ParseAddress(s string) (Address, error) {
 		case "consul", "xds":
 			return Address{}, fmt.Errorf("address %q: %s:// is not supported by this build", s, scheme)
 		}
+	}
+	if found && strings.HasPrefix(rest, "//") {
+		return Address{}, fmt.Errorf("address %q: unknown scheme %q; write host:port, grpc:// or grpcs://", s, scheme)
 	}
 	return parseHostPort(s, s, unsaid)
 }
@@ -103,7 +118,7 @@ func parseURL(s string, scheme security, port string) (Address, error) {
 		return Address{}, fmt.Errorf("address %q: gRPC has no place for a path; write %s://%s", s, u.Scheme, u.Host)
 	}
 	if u.Hostname() == "" {
-		return Address{}, fmt.Errorf("address %q: has no host", s)
+		return Address{}, fmt.Errorf("address %q has no host", s)
 	}
 	if u.Port() != "" {
 		port = u.Port()
@@ -115,12 +130,12 @@ func parseHostPort(s, hostPort string, scheme security) (Address, error) {
 	host, port, err := net.SplitHostPort(hostPort)
 	if err != nil {
 		if strings.HasSuffix(err.Error(), "missing port in address") {
-			return Address{}, fmt.Errorf("address %q: has no port; write %s:443 for instance", s, s)
+			return Address{}, fmt.Errorf("address %q has no port; write %s:443 for instance", s, s)
 		}
 		return Address{}, fmt.Errorf("address %q: want host:port", s)
 	}
 	if port == "" {
-		return Address{}, fmt.Errorf("address %q: has no port; write %s443 for instance", s, s)
+		return Address{}, fmt.Errorf("address %q has no port; write %s443 for instance", s, s)
 	}
 	if host == "" {
 		host = "localhost"

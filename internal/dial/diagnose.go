@@ -2,6 +2,7 @@ package dial
 
 import (
 	"context"
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -97,7 +98,8 @@ func (d *dialer) diagnose(ctx context.Context) error {
 	if inner != conn && recognise(above) == protocolHTTP1 {
 		spoken = protocolHTTP1
 	}
-	if spoken == protocolUnknown && (err == nil || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET)) {
+	var record tls.RecordHeaderError // an answer that is not TLS
+	if spoken == protocolUnknown && (err == nil || errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.As(err, &record)) {
 		spoken = d.probe(ctx)
 	}
 	if d.mismatch(e, spoken) {

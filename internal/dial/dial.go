@@ -14,7 +14,6 @@ import (
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/connectivity"
-	"google.golang.org/grpc/encoding/gzip"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/resolver/manual"
@@ -42,8 +41,6 @@ type Config struct {
 	// MaxMessageSize caps a received message, in bytes; 0 means grpc-go's
 	// default of 4 MiB.
 	MaxMessageSize int
-	// Gzip compresses requests. Compressed responses are always understood.
-	Gzip bool
 	// Dialer, if set, makes the connection in place of the network; the
 	// address then only names it.
 	Dialer func(context.Context) (net.Conn, error)
@@ -92,9 +89,6 @@ func Dial(ctx context.Context, cfg Config) (Conn, error) {
 	}
 	if cfg.MaxMessageSize > 0 {
 		options = append(options, grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(cfg.MaxMessageSize)))
-	}
-	if cfg.Gzip {
-		options = append(options, grpc.WithDefaultCallOptions(grpc.UseCompressor(gzip.Name)))
 	}
 	if len(address.list) > 0 {
 		options = append(options, grpc.WithResolvers(listResolver(address)))

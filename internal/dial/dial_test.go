@@ -136,7 +136,6 @@ func TestDial(t *testing.T) {
 		{"server name and authority differ", dial.Config{Address: named, Authority: "service.internal", TLS: dial.TLS{CACert: ca.File, ServerName: "other.example"}}},
 		{"authority is the server name", dial.Config{Address: named, Authority: "other.example", TLS: dial.TLS{CACert: ca.File}}},
 		{"client certificate", dial.Config{Address: mtls, TLS: dial.TLS{CACert: ca.File, Cert: cert, Key: key}}},
-		{"gzip", dial.Config{Address: "grpc://" + plain, Gzip: true}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cc, err := dial.Dial(context.Background(), tc.cfg)

@@ -40,11 +40,11 @@ func (d *dialer) decideTLS() error {
 	t, scheme := d.cfg.TLS, d.address.scheme
 	switch {
 	case t.Plaintext && t.set():
-		return errors.New("plaintext: --plaintext cannot be combined with TLS options")
+		return &ConfigError{errors.New("--plaintext cannot be combined with --insecure, --cacert, --cert, --key or --servername")}
 	case t.Plaintext && scheme == saysTLS:
-		return fmt.Errorf("address %q: asks for TLS, --plaintext for none", d.cfg.Address)
+		return &ConfigError{fmt.Errorf("address %q asks for TLS, --plaintext for none", d.cfg.Address)}
 	case scheme == saysPlaintext && t.set() && d.address.unix == "":
-		return fmt.Errorf("address %q: is plaintext, the TLS options have no place; write host:port", d.cfg.Address)
+		return &ConfigError{fmt.Errorf("address %q is plaintext, the TLS options have no place; write host:port", d.cfg.Address)}
 	}
 	d.plaintext = t.Plaintext || scheme == saysPlaintext && !t.set()
 	return nil
@@ -70,7 +70,7 @@ func (d *dialer) credentials() (credentials.TransportCredentials, error) {
 		}
 	}
 	if (t.Cert == "") != (t.Key == "") {
-		return nil, errors.New("client certificate: --cert and --key go together")
+		return nil, &ConfigError{errors.New("--cert and --key go together")}
 	}
 	var certificate tls.Certificate // an empty one is none (RFC 8446, section 4.4.2)
 	if t.Cert != "" {

@@ -48,7 +48,7 @@ func (s *session) batch(ctx context.Context, source *input) error {
 			go c.run(ctx, s, n+1, request)
 		}
 	}()
-	first, done := s.show(calls, places, stop)
+	done, first := s.show(calls, places, stop)
 	if first == nil {
 		first = readErr
 	}
@@ -160,7 +160,7 @@ type tally struct{ succeeded, failed int }
 
 // show writes what the calls have to show, in order, and frees the place of
 // each. It calls stop at a failure that ends the batch.
-func (s *session) show(calls <-chan *pending, places <-chan struct{}, stop func()) (first error, done tally) {
+func (s *session) show(calls <-chan *pending, places <-chan struct{}, stop func()) (done tally, first error) {
 	for c := range calls {
 		<-c.done
 		<-places
@@ -178,7 +178,7 @@ func (s *session) show(calls <-chan *pending, places <-chan struct{}, stop func(
 			stop()
 		}
 	}
-	return first, done
+	return done, first
 }
 
 // summarise says how a batch went that did not go well.

@@ -111,6 +111,7 @@ func TestInterrupt(t *testing.T) {
 		{"a server stream", []string{"grpc.health.v1.Health/Watch", "-o", "events"}, `{"event":"message"`, `"name":"CANCELLED"`},
 		{"a bidi stream with standard input open", []string{"FullDuplexCall", "-d", "@", "-v"}, "> POST", "CANCELLED: interrupted, after 0 responses"},
 		{"a client stream held open", []string{"StreamingInputCall", "--hold", "1h", "-v"}, "> POST", "CANCELLED: interrupted"},
+		{"a concurrent batch whose requests have not come", []string{"EmptyCall", "-d", "@", "--concurrency", "2", "-v"}, "* schema", "grpcx: interrupted"},
 		{"a unary call whose request has not come", []string{"EmptyCall", "-d", "@", "-v"}, "* schema", "grpcx: interrupted"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -49,10 +49,15 @@ func (s *session) batch(ctx context.Context, source *input) error {
 		}
 	}()
 	done, first := s.show(calls, places, stop)
-	if first == nil {
-		first = readErr
-	}
 	s.summarise(done, first)
+	switch {
+	case first == nil && readErr == nil:
+		return context.Cause(ctx)
+	case first == nil:
+		return readErr
+	case readErr != nil:
+		s.printError(s.Err, readErr)
+	}
 	return first
 }
 

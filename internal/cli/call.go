@@ -144,7 +144,7 @@ func (o *callOptions) run(ctx context.Context) (err error) {
 	defer closeSource()
 	found := time.Now()
 	if s.method, err = describe.FindMethod(ctx, source, o.method); err != nil {
-		return err
+		return o.explainName(ctx, source, err)
 	}
 	s.types = source.Types()
 	s.narrator.say('*', "schema of %s (%s)", s.method.FullName(), milliseconds(time.Since(found)))
@@ -161,6 +161,19 @@ func (o *callOptions) run(ctx context.Context) (err error) {
 		}()
 	}
 	return s.call(ctx)
+}
+
+// explainName adds what helps when the method's name is a service's.
+func (o *callOptions) explainName(ctx context.Context, source describe.Source, err error) error {
+	var name *describe.NameError
+	if !errors.As(err, &name) || len(name.Matches) > 0 {
+		return err
+	}
+	service, serviceErr := describe.FindService(ctx, source, o.method)
+	if serviceErr != nil {
+		return err
+	}
+	return withHint(err, fmt.Sprintf("%s is a service; `grpcx list ADDR %s` shows its methods", service, service))
 }
 
 // call makes the one call, or the batch of them.

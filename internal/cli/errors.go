@@ -144,6 +144,10 @@ func hints(err error) []string {
 	if errors.Is(err, describe.ErrNoReflection) || strings.HasPrefix(err.Error(), "reflection: ") {
 		all = append(all, "give the schema with --proto FILE or --protoset FILE")
 	}
+	var name *describe.NameError
+	if errors.As(err, &name) && len(all) == 0 && len(name.Matches)+len(name.Suggestions) == 0 {
+		all = append(all, "`grpcx list ADDR` shows what there is")
+	}
 	if strings.Contains(err.Error(), "already defined at") {
 		all = append(all, "give the folder that imports begin at with --import-path, so that each file has one name")
 	}

@@ -130,8 +130,7 @@ func (o *callOptions) run(ctx context.Context) (err error) {
 	ctx, cancel := o.bound(ctx)
 	defer cancel()
 
-	s := &session{callOptions: o, narrator: newNarrator(o.Err, o.verbosity), metadata: md, out: o.Out}
-	defer s.narrator.total()
+	s := &session{callOptions: o, narrator: o.narrate(o.verbosity), metadata: md, out: o.Out}
 	s.conn, err = o.connect(ctx, o.program, o.address, s.narrator.trace())
 	if err != nil {
 		return err

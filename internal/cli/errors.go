@@ -108,6 +108,7 @@ func (p *program) report(err error) int {
 	default:
 		p.printError(p.Err, err)
 	}
+	p.narrator.total()
 	return code
 }
 

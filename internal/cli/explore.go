@@ -65,8 +65,7 @@ func (e *explorer) explore(ctx context.Context, address string, look func(contex
 	}
 	ctx, cancel := e.bound(ctx)
 	defer cancel()
-	n := newNarrator(e.Err, e.verbosity)
-	defer n.total()
+	n := e.narrate(e.verbosity)
 	var conn dial.Conn
 	if !e.fromFiles() {
 		var err error

@@ -126,8 +126,7 @@ func (o *healthOptions) run(ctx context.Context) error {
 	}
 	ctx, cancel := o.bound(ctx)
 	defer cancel()
-	c := &checkup{healthOptions: o, narrator: newNarrator(o.Err, o.verbosity), metadata: md}
-	defer c.narrator.total()
+	c := &checkup{healthOptions: o, narrator: o.narrate(o.verbosity), metadata: md}
 	switch {
 	case o.watch:
 		return c.follow(ctx)

@@ -15,7 +15,8 @@ import (
 // program is what every command is made from.
 type program struct {
 	Streams
-	version string
+	version  string
+	narrator *narrator // of the command under way, nil without -v
 }
 
 // Main runs the command that args name, without the program's own name, and

@@ -31,12 +31,13 @@ type narrator struct {
 	raw   bool // sizes and bytes of messages, too
 }
 
-// newNarrator returns nil for level 0.
-func newNarrator(w io.Writer, level int) *narrator {
-	if level == 0 {
-		return nil
+// narrate begins the narration of a command, nil for level 0. Its end is told
+// by report, below the command's error.
+func (p *program) narrate(level int) *narrator {
+	if level > 0 {
+		p.narrator = &narrator{w: p.Err, start: time.Now(), raw: level > 1}
 	}
-	return &narrator{w: w, start: time.Now(), raw: level > 1}
+	return p.narrator
 }
 
 // say writes a line. What it is given may come from a server.

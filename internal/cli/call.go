@@ -148,9 +148,9 @@ func (o *callOptions) run(ctx context.Context) (err error) {
 	s.types = source.Types()
 	s.narrator.say('*', "schema of %s (%s)", s.method.FullName(), milliseconds(time.Since(found)))
 	if o.file != "" {
-		file, err := newLazyFile(o.file)
-		if err != nil {
-			return err
+		file, openErr := newLazyFile(o.file)
+		if openErr != nil {
+			return openErr
 		}
 		s.out = file
 		defer func() {
@@ -187,7 +187,6 @@ func (s *session) call(ctx context.Context) error {
 			AllowUnknown: s.allowUnknown,
 		},
 	}
-	defer in.close()
 	switch {
 	case s.method.IsStreamingClient():
 		requests := stream.Requests(in)

@@ -13,7 +13,9 @@ import (
 )
 
 // input gives the requests of the -d arguments, one after the other, each
-// opened when its turn comes. It implements stream.Requests.
+// opened when its turn comes and closed at its end. It implements
+// stream.Requests. A call that ends early leaves a Next under way behind, and
+// with it a file that is open until the process ends.
 type input struct {
 	program *program
 	data    []string
@@ -21,28 +23,21 @@ type input struct {
 	options message.DecodeOptions
 	current *message.Decoder
 	file    *os.File
-	given   int // requests so far
 }
 
-// checkData finds what is wrong with -d before anything is dialled.
+// checkData makes sure, before anything is dialled, that the files of -d are
+// there.
 func checkData(data []string) error {
-	stdin := 0
 	for _, d := range data {
 		path, isFile := strings.CutPrefix(d, "@")
-		switch {
-		case !isFile:
-		case path == "" || path == "-":
-			stdin++
-		default:
-			if info, err := os.Stat(path); err != nil {
-				return fmt.Errorf("read request: %w", err)
-			} else if info.IsDir() {
-				return fmt.Errorf("read request: %s is a directory", path)
-			}
+		if !isFile || path == "" || path == "-" {
+			continue
 		}
-	}
-	if stdin > 1 {
-		return &usageError{err: errors.New("standard input can be read once: more than one -d @")}
+		if info, err := os.Stat(path); err != nil {
+			return fmt.Errorf("read request: %w", err)
+		} else if info.IsDir() {
+			return fmt.Errorf("read request: %s is a directory", path)
+		}
 	}
 	return nil
 }
@@ -64,9 +59,6 @@ func (in *input) Next() ([]byte, error) {
 		if errors.Is(err, io.EOF) {
 			in.close()
 			continue
-		}
-		if err == nil {
-			in.given++
 		}
 		return request, err
 	}

@@ -2,23 +2,18 @@ package testserver
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/hex"
-	"errors"
-	"fmt"
-	"log/slog"
-	"runtime/debug"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
 )
+
+// interruptGrace is how long the handler of a stream has to return by itself
+// after its context ended, before the stream is ended over its head.
+const interruptGrace = 100 * time.Millisecond
 
 // stoppingError ends the streams that would last until the client ends them.
 type stoppingError struct{}
@@ -27,128 +22,166 @@ func (stoppingError) Error() string { return "the server is shutting down" }
 
 func (e stoppingError) GRPCStatus() *status.Status { return status.New(codes.Unavailable, e.Error()) }
 
-// stage surrounds the handling of a call of any kind. It calls next once, with a
-// context made from its own.
-type stage func(ctx context.Context, method string, next func(context.Context) error) error
+// call is what the stages know of a call.
+type call struct {
+	method string // "/package.Service/Method", as the client sent it
+	known  bool   // the server has that method
 
-// handle runs a call through all stages, the first being the outermost.
-func (s *Server) handle(ctx context.Context, method string, handler func(context.Context) error) error {
+	interrupt context.CancelCauseFunc // ends the call with the cause as its error
+	received  []func(message any) error
+	sent      []func(message any)
+}
+
+// service is the full name of the service that is called.
+func (c *call) service() string {
+	service, _, _ := strings.Cut(strings.TrimPrefix(c.method, "/"), "/")
+	return service
+}
+
+// onReceive has fn called with each message of the client before the handler
+// gets it; an error is the handler's in its place. Stages call it before next.
+func (c *call) onReceive(fn func(message any) error) { c.received = append(c.received, fn) }
+
+// onSend has fn called with each message for the client before it is sent.
+func (c *call) onSend(fn func(message any)) { c.sent = append(c.sent, fn) }
+
+func (c *call) receive(message any) error {
+	for _, fn := range c.received {
+		if err := fn(message); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *call) send(message any) {
+	for _, fn := range c.sent {
+		fn(message)
+	}
+}
+
+// stage surrounds the handling of a call of any kind. It calls next at most
+// once, with a context made from its own.
+type stage func(ctx context.Context, c *call, next func(context.Context) error) error
+
+// stages are in the order in which a call passes them. Those before mapped see
+// errors with the status that the client gets.
+func (s *Server) stages() []stage {
+	return []stage{s.recovered, s.identified, s.logged, mapped}
+}
+
+// handle runs a call through all stages.
+func (s *Server) handle(ctx context.Context, c *call, handler func(context.Context) error) error {
+	ctx, c.interrupt = context.WithCancelCause(ctx)
+	defer c.interrupt(nil)
+	defer context.AfterFunc(s.forced, func() { c.interrupt(context.Cause(s.forced)) })()
 	next := handler
-	for _, st := range slices.Backward([]stage{s.recovered, s.identified, s.logged, mapped}) {
+	for _, st := range slices.Backward(s.chain) {
 		inner := next
-		next = func(ctx context.Context) error { return st(ctx, method, inner) }
+		next = func(ctx context.Context) error { return st(ctx, c, inner) }
 	}
 	return next(ctx)
 }
 
 func (s *Server) interceptUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
-	err = s.handle(ctx, info.FullMethod, func(ctx context.Context) error {
+	c := &call{method: info.FullMethod, known: true}
+	err = s.handle(ctx, c, func(ctx context.Context) error {
+		if err := c.receive(req); err != nil {
+			return err
+		}
 		var err error
-		resp, err = handler(ctx, req)
+		if resp, err = handler(ctx, req); err == nil {
+			c.send(resp)
+		}
 		return err
 	})
 	return resp, err
 }
 
 func (s *Server) interceptStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	return s.handle(ss.Context(), info.FullMethod, func(ctx context.Context) error {
-		return handler(srv, &serverStream{ServerStream: ss, ctx: ctx})
+	return s.handleStream(ss, &call{method: info.FullMethod, known: true}, func(stream grpc.ServerStream) error {
+		return handler(srv, stream)
 	})
 }
 
+// unknown answers the calls of methods that the server does not have, which
+// pass the stages like any other.
+func (s *Server) unknown(_ any, ss grpc.ServerStream) error {
+	method, _ := grpc.MethodFromServerStream(ss)
+	c := &call{method: method}
+	return s.handleStream(ss, c, func(grpc.ServerStream) error {
+		service, name, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/")
+		if _, ok := s.grpc.GetServiceInfo()[service]; !ok {
+			return status.Errorf(codes.Unimplemented, "unknown service %v", shorten(service))
+		}
+		return status.Errorf(codes.Unimplemented, "unknown method %v for service %v", shorten(name), service)
+	})
+}
+
+// handleStream runs a stream through all stages. A handler may be held up in
+// sending to a client that does not read, or in receiving from one that does not
+// write, and neither heeds a context of ours; so it has a goroutine of its own,
+// and when the call is interrupted the stream ends without waiting for it. That
+// frees the handler, and Shutdown waits for it.
+func (s *Server) handleStream(ss grpc.ServerStream, c *call, handler func(grpc.ServerStream) error) error {
+	interrupted := make(chan error, 1)
+	done := make(chan error, 1)
+	s.handlers.Go(func() {
+		done <- s.handle(ss.Context(), c, func(ctx context.Context) error {
+			detach := context.AfterFunc(ctx, func() { interrupted <- context.Cause(ctx) })
+			defer detach()
+			return handler(&serverStream{ServerStream: ss, ctx: ctx, call: c})
+		})
+	})
+	select {
+	case err := <-done:
+		return err
+	case cause := <-interrupted:
+		timer := time.NewTimer(interruptGrace)
+		defer timer.Stop()
+		select {
+		case err := <-done:
+			return err
+		case <-timer.C:
+			return toStatus(cause)
+		}
+	}
+}
+
+// serverStream is a stream as the handler sees it.
 type serverStream struct {
 	grpc.ServerStream
-	ctx context.Context
+	ctx  context.Context
+	call *call
 }
 
 func (s *serverStream) Context() context.Context { return s.ctx }
 
-// recovered turns a panic of the handler into INTERNAL.
-func (s *Server) recovered(ctx context.Context, method string, next func(context.Context) error) (err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			s.log.LogAttrs(ctx, slog.LevelError, "panic", slog.String("method", method),
-				slog.String("panic", fmt.Sprint(p)), slog.String("stack", string(debug.Stack())))
-			err = status.Error(codes.Internal, "internal error")
-		}
-	}()
-	return next(ctx)
-}
-
-type requestIDKey struct{}
-
-// identified gives the call its request id, the client's own if it sent a sound
-// one, and sets the metadata that every response carries.
-func (s *Server) identified(ctx context.Context, _ string, next func(context.Context) error) error {
-	start := time.Now()
-	id := requestID(ctx)
-	if err := grpc.SetHeader(ctx, metadata.Pairs("server-version", s.cfg.Version, "request-id", id)); err != nil {
-		return err
+func (s *serverStream) RecvMsg(m any) error {
+	if err := s.ServerStream.RecvMsg(m); err != nil {
+		return s.cause(err)
 	}
-	defer func() {
-		ms := strconv.FormatFloat(float64(time.Since(start).Microseconds())/1000, 'f', 3, 64)
-		// Fails only where no trailer can be sent any more.
-		_ = grpc.SetTrailer(ctx, metadata.Pairs("response-time", ms+"ms"))
-	}()
-	return next(context.WithValue(ctx, requestIDKey{}, id))
+	return s.call.receive(m)
 }
 
-func requestID(ctx context.Context) string {
-	for _, name := range []string{"request-id", "x-request-id"} {
-		if v := metadata.ValueFromIncomingContext(ctx, name); len(v) == 1 && soundID(v[0]) {
-			return v[0]
+func (s *serverStream) SendMsg(m any) error {
+	s.call.send(m)
+	return s.cause(s.ServerStream.SendMsg(m))
+}
+
+// cause returns why the call was interrupted in the place of the error that
+// came of it.
+func (s *serverStream) cause(err error) error {
+	if err != nil && s.ctx.Err() != nil {
+		if cause := context.Cause(s.ctx); cause != context.Canceled { //nolint:errorlint // that very value stands for no cause
+			return cause
 		}
 	}
-	var b [8]byte
-	rand.Read(b[:]) // never fails, by its contract
-	return hex.EncodeToString(b[:])
-}
-
-func soundID(id string) bool {
-	return id != "" && len(id) <= 64 && !strings.ContainsFunc(id, func(r rune) bool {
-		return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '-' && r != '_' && r != '.'
-	})
-}
-
-// logged writes one record a call. It has the names of the metadata but not the
-// values, and the cause of a server's failure but not the text of other
-// statuses, which may quote the request.
-func (s *Server) logged(ctx context.Context, method string, next func(context.Context) error) error {
-	start := time.Now()
-	err := next(ctx)
-	code := status.Code(err)
-	level := slog.LevelInfo
-	if code == codes.Internal || code == codes.Unknown || code == codes.DataLoss {
-		level = slog.LevelError
-	}
-	if !s.log.Enabled(ctx, level) {
-		return err
-	}
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	attrs := []slog.Attr{
-		slog.String("method", method), slog.String("code", code.String()),
-		slog.Duration("elapsed", time.Since(start)), slog.String("request_id", id),
-	}
-	if p, ok := peer.FromContext(ctx); ok {
-		attrs = append(attrs, slog.String("peer", p.Addr.String()))
-	}
-	if cause := errors.Unwrap(err); cause != nil {
-		attrs = append(attrs, slog.String("cause", cause.Error()))
-	}
-	if md, ok := metadata.FromIncomingContext(ctx); ok && s.log.Enabled(ctx, slog.LevelDebug) {
-		names := make([]string, 0, len(md))
-		for name := range md {
-			names = append(names, name)
-		}
-		slices.Sort(names)
-		attrs = append(attrs, slog.Any("metadata", names))
-	}
-	s.log.LogAttrs(ctx, level, "call", attrs...)
 	return err
 }
 
 // mapped gives every error its gRPC status.
-func mapped(ctx context.Context, _ string, next func(context.Context) error) error {
+func mapped(ctx context.Context, _ *call, next func(context.Context) error) error {
 	return toStatus(next(ctx))
 }
 

@@ -138,7 +138,7 @@ func TestLogAndRecovery(t *testing.T) {
 	ctx := metadata.NewIncomingContext(withDeadline(t), metadata.Pairs("authorization", "Bearer tok3n", "x-api-key", "k3y"))
 	handle := func(h func(context.Context) error) error {
 		ctx := grpc.NewContextWithServerTransportStream(ctx, discardStream{})
-		return s.handle(ctx, "/pkg.Service/Method", h)
+		return s.handle(ctx, &call{method: "/pkg.Service/Method"}, h)
 	}
 	wantStatus(t, handle(func(context.Context) error { panic("boom") }), codes.Internal, "internal error")
 	wantStatus(t, handle(func(context.Context) error { return errors.New("disk on fire") }), codes.Internal, "internal error")

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
@@ -57,18 +58,26 @@ func storeStatus(e *store.Error) error {
 	case store.NotFound:
 		return withDetails(codes.NotFound, at+fmt.Sprintf("%s %s not found", e.Kind, shorten(e.Name)), resource(e, "does not exist"))
 	case store.AlreadyExists:
-		return withDetails(codes.AlreadyExists, at+fmt.Sprintf("a %s with email %s already exists", e.Kind, e.Name),
-			resource(e, "the email is in use, in this or another case"))
+		return withDetails(codes.AlreadyExists, at+fmt.Sprintf("a %s with %s %s already exists", e.Kind, e.Unique, shorten(e.Name)),
+			resource(e, "the "+e.Unique+" is in use, in this or another case"))
 	case store.Invalid:
 		return invalid(e)
 	case store.Lagging:
-		return status.Error(codes.ResourceExhausted, "the watch fell too far behind; watch again")
+		return status.Error(codes.ResourceExhausted, "the stream fell too far behind; begin it again")
 	}
 	return &statusError{status: status.New(codes.Internal, "internal error"), cause: e}
 }
 
 func resource(e *store.Error, description string) *errdetails.ResourceInfo {
-	return &errdetails.ResourceInfo{ResourceType: "User", ResourceName: shorten(e.Name), Description: description}
+	return &errdetails.ResourceInfo{ResourceType: resourceType(e.Kind), ResourceName: shorten(e.Name), Description: description}
+}
+
+// resourceType is the name of the message that describes such a resource.
+func resourceType(kind string) string {
+	if kind == "" {
+		return ""
+	}
+	return strings.ToUpper(kind[:1]) + kind[1:]
 }
 
 // invalid returns INVALID_ARGUMENT with all the fields of e.

@@ -23,6 +23,10 @@ import (
 	"github.com/grpcx/grpcx/testserver/store"
 )
 
+// cutOffTime is the part of the time to shut down in which calls that did not
+// end are ended with a status.
+const cutOffTime = time.Second
+
 // Config says how a Server behaves. The zero value is a silent server on a store
 // in memory, to which nobody can log in.
 type Config struct {
@@ -75,10 +79,15 @@ type Server struct {
 	store *store.Store
 	board *board
 
-	running context.Context // ends when the shutdown begins, with stoppingError as its cause
-	stop    context.CancelCauseFunc
-	probers sync.WaitGroup
-	served  sync.WaitGroup // the goroutine of Listen
+	chain []stage // what every call passes
+
+	running  context.Context // ends when the shutdown begins, with stoppingError as its cause
+	stop     context.CancelCauseFunc
+	forced   context.Context // ends when calls under way are cut off, likewise
+	force    context.CancelCauseFunc
+	handlers sync.WaitGroup // of streams
+	probers  sync.WaitGroup
+	served   sync.WaitGroup // the goroutine of Listen
 
 	addr     string
 	shutdown func(context.Context) error
@@ -103,6 +112,8 @@ func New(cfg Config) (*Server, error) {
 		return nil, err
 	}
 	s.running, s.stop = context.WithCancelCause(context.Background())
+	s.forced, s.force = context.WithCancelCause(context.Background())
+	s.chain = s.stages()
 	var once sync.Once
 	var ended error
 	s.shutdown = func(ctx context.Context) error {
@@ -131,6 +142,7 @@ func (s *Server) options() []grpc.ServerOption {
 		grpc.WaitForHandlers(true),
 		grpc.ChainUnaryInterceptor(s.interceptUnary),
 		grpc.ChainStreamInterceptor(s.interceptStream),
+		grpc.UnknownServiceHandler(s.unknown),
 	}, s.cfg.ServerOptions...)
 }
 
@@ -187,15 +199,39 @@ func (s *Server) end(ctx context.Context) error {
 		defer close(drained)
 		s.grpc.GracefulStop()
 	}()
-	var forced error
+	cut, cancel := beforeDeadline(ctx)
+	defer cancel()
+	var late error
+	select {
+	case <-drained:
+	case <-cut.Done():
+		late = fmt.Errorf("shut down: calls were cut off: %w", context.Cause(cut))
+		s.cutOff(ctx, drained)
+	}
+	s.force(stoppingError{})
+	s.served.Wait()
+	s.handlers.Wait()
+	s.probers.Wait()
+	return errors.Join(late, s.store.Close())
+}
+
+// cutOff ends the calls under way: with a status, for as long as ctx leaves time
+// to send it, and then with their connections.
+func (s *Server) cutOff(ctx context.Context, drained <-chan struct{}) {
+	s.force(stoppingError{})
 	select {
 	case <-drained:
 	case <-ctx.Done():
-		forced = fmt.Errorf("shut down: %w", context.Cause(ctx))
 		s.grpc.Stop()
 		<-drained
 	}
-	s.served.Wait()
-	s.probers.Wait()
-	return errors.Join(forced, s.store.Close())
+}
+
+// beforeDeadline returns a context that ends a little earlier than ctx.
+func beforeDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithDeadline(ctx, deadline.Add(-min(cutOffTime, time.Until(deadline)/4)))
 }

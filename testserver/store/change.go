@@ -41,7 +41,7 @@ func (s *Store) change(ctx context.Context, fn func(*change) error) error {
 		return s.prune(c, begun)
 	})
 	if err == nil {
-		s.wake()
+		s.wake(topicUsers)
 	}
 	return err
 }
@@ -107,7 +107,7 @@ func (c *change) check(u User) error {
 	case err != nil:
 		return err
 	}
-	return &Error{Code: AlreadyExists, Kind: "user", Name: u.Email, Index: -1}
+	return &Error{Code: AlreadyExists, Kind: "user", Unique: "email", Name: u.Email, Index: -1}
 }
 
 // put runs a statement that takes all the columns of a user, and records the event.

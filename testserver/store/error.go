@@ -25,6 +25,7 @@ type Error struct {
 	Code   Code
 	Kind   string // kind of resource: "user", "session", ...
 	Name   string // the resource, in the caller's terms; never a secret
+	Unique string // of AlreadyExists: what is unique, such as "email"; Name is its value
 	Fields []FieldError
 	Index  int // entry of a batch that the error is about, from 0; -1 when there is no batch
 }

@@ -55,7 +55,7 @@ func (s *Store) Watch(ctx context.Context, userID string) (*Feed, User, error) {
 func (f *Feed) Next(ctx context.Context) ([]Event, error) {
 	for {
 		// Taken before the read, so that a commit after it is not missed.
-		wakeup := f.store.wakeup()
+		wakeup := f.store.wakeup(topicUsers)
 		events, err := f.read(ctx)
 		if err != nil {
 			return nil, fmt.Errorf("watch user: %w", err)

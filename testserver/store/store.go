@@ -41,7 +41,7 @@ type Store struct {
 	shared bool // other processes may write to the database
 
 	mu      sync.Mutex
-	changed chan struct{} // closed and replaced after each commit that has events
+	changed map[string]chan struct{} // by topic; closed and dropped after a commit
 }
 
 // Open opens the database, creates it where it is missing, and brings its
@@ -52,7 +52,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
-	s := &Store{opts: opts, changed: make(chan struct{})}
+	s := &Store{opts: opts, changed: map[string]chan struct{}{}}
 	err := s.openSQLite(ctx)
 	if err == nil {
 		err = s.connect(ctx)
@@ -129,17 +129,28 @@ func (s *Store) now() time.Time {
 	return s.opts.Now().UTC().Truncate(time.Microsecond)
 }
 
-// wake tells the watchers in this process that there are new events.
-func (s *Store) wake() {
+// topicUsers is woken by changes of users.
+const topicUsers = "users"
+
+// wake tells those who wait for the topic in this process that there is news of
+// it. It is called after the commit.
+func (s *Store) wake(topic string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	close(s.changed)
-	s.changed = make(chan struct{})
+	if changed, ok := s.changed[topic]; ok {
+		close(changed)
+		delete(s.changed, topic)
+	}
 }
 
-// wakeup returns a channel that is closed at the next wake.
-func (s *Store) wakeup() <-chan struct{} {
+// wakeup returns a channel that is closed at the next wake of the topic.
+func (s *Store) wakeup(topic string) <-chan struct{} {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.changed
+	changed, ok := s.changed[topic]
+	if !ok {
+		changed = make(chan struct{})
+		s.changed[topic] = changed
+	}
+	return changed
 }

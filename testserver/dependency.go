@@ -9,6 +9,7 @@ import (
 
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
+	filepb "github.com/grpcx/grpcx/testserver/proto/file"
 	pb "github.com/grpcx/grpcx/testserver/proto/userservice"
 )
 
@@ -37,11 +38,12 @@ type Dependency struct {
 func (s *Server) startProbers() {
 	storeDependency := Dependency{
 		Name:     "store",
-		Services: []string{"", pb.UserService_ServiceDesc.ServiceName, pb.AuthService_ServiceDesc.ServiceName},
+		Services: []string{"", pb.UserService_ServiceDesc.ServiceName, pb.AuthService_ServiceDesc.ServiceName, filepb.FileService_ServiceDesc.ServiceName},
 		Probe:    s.store.Ping,
 	}
 	// The store was just opened, which is as good as a probe.
 	s.startProber(storeDependency, healthpb.HealthCheckResponse_SERVING)
+	s.startFiles()
 	for _, d := range s.cfg.Dependencies {
 		s.startProber(d, healthpb.HealthCheckResponse_UNKNOWN)
 	}

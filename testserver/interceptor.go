@@ -74,6 +74,7 @@ func (s *Server) stages() []stage {
 func (s *Server) handle(ctx context.Context, c *call, handler func(context.Context) error) error {
 	ctx, c.interrupt = context.WithCancelCause(ctx)
 	defer c.interrupt(nil)
+	ctx = context.WithValue(ctx, interruptKey{}, c.interrupt)
 	defer context.AfterFunc(s.forced, func() { c.interrupt(context.Cause(s.forced)) })()
 	next := handler
 	for _, st := range slices.Backward(s.chain) {

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/keepalive"
 
+	filepb "github.com/grpcx/grpcx/testserver/proto/file"
 	pb "github.com/grpcx/grpcx/testserver/proto/userservice"
 	"github.com/grpcx/grpcx/testserver/store"
 )
@@ -37,6 +38,17 @@ type Config struct {
 	Logger *slog.Logger
 	// Version is sent as the metadata server-version; "" means "dev".
 	Version string
+
+	// Files is the directory of the content of uploaded files; it is created where
+	// it is missing. "" means a directory beside the SQLite file, its name followed
+	// by ".files", or, with a store in memory, a temporary one that ends with the
+	// server. Other stores need one, shared by all nodes, for without it the file
+	// service refuses uploads. With a store in memory, a new directory is made in it.
+	Files string
+	// MaxFileBytes bounds the size of an uploaded file; 0 means 2 GiB.
+	MaxFileBytes int64
+	// MaxUploads is how many files may be uploaded at a time; 0 means 100.
+	MaxUploads int
 
 	// DefaultAdmin lets "admin" log in with "password". Serve refuses to
 	// serve such a server on any address but loopback.
@@ -69,6 +81,7 @@ type Config struct {
 
 	now        func() time.Time // the clock of tokens; nil means time.Now
 	loginDelay time.Duration    // first delay of repeated failures; 0 means 200 ms
+	fileIdle   time.Duration    // longest pause of a transfer; 0 means 5 minutes
 }
 
 // Server is the reference server. Every Server must be ended by Shutdown.
@@ -78,6 +91,7 @@ type Server struct {
 	grpc  *grpc.Server
 	store *store.Store
 	board *board
+	files *fileServer
 
 	chain []stage // what every call passes
 
@@ -110,6 +124,9 @@ func New(cfg Config) (*Server, error) {
 	s.store, err = store.Open(context.Background(), store.Options{Path: cfg.Store, Now: cfg.now})
 	if err != nil {
 		return nil, err
+	}
+	if s.files, err = newFileServer(cfg, s.store); err != nil {
+		return nil, errors.Join(err, s.store.Close())
 	}
 	s.running, s.stop = context.WithCancelCause(context.Background())
 	s.forced, s.force = context.WithCancelCause(context.Background())
@@ -151,6 +168,7 @@ func (s *Server) register(tokens *tokens) {
 	pb.RegisterAuthServiceServer(s.grpc, newAuthServer(s.cfg, s.store, tokens))
 	pb.RegisterHealthCheckServer(s.grpc, &legacyHealthServer{board: s.board, running: s.running})
 	healthpb.RegisterHealthServer(s.grpc, &healthServer{board: s.board, running: s.running})
+	filepb.RegisterFileServiceServer(s.grpc, s.files)
 	grpc_testing.RegisterTestServiceServer(s.grpc, &interopServer{})
 	registerReflection(s.grpc)
 
@@ -212,7 +230,7 @@ func (s *Server) end(ctx context.Context) error {
 	s.served.Wait()
 	s.handlers.Wait()
 	s.probers.Wait()
-	return errors.Join(late, s.store.Close())
+	return errors.Join(late, s.files.dir.close(), s.store.Close())
 }
 
 // cutOff ends the calls under way: with a status, for as long as ctx leaves time

@@ -25,21 +25,25 @@ const (
 // FileChunk is a part of a file.
 type FileChunk struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Set by the server on a download: the file. On an upload it may be empty;
-	// if it is not, all chunks carry the same.
+	// On a download: the file. On an upload: the id that the file shall have, of
+	// up to 128 letters, digits, "-", "_", "." and ":"; one that is in use fails
+	// with ALREADY_EXISTS. If the first chunk has none, the server chooses it.
+	// Later chunks carry the same or none.
 	FileId string `protobuf:"bytes,1,opt,name=file_id,json=fileId,proto3" json:"file_id,omitempty"`
 	// What the file is called; the first chunk of an upload needs it. It is a
-	// label and never chooses where the file is stored.
+	// label and never chooses where the file is stored. A path, more than 255
+	// bytes, or characters that control or reorder text fail with
+	// INVALID_ARGUMENT, so that a client may store a download under it.
 	Filename string `protobuf:"bytes,2,opt,name=filename,proto3" json:"filename,omitempty"`
 	// The bytes of this part.
 	Data []byte `protobuf:"bytes,3,opt,name=data,proto3" json:"data,omitempty"`
 	// The place of this part, from 1.
 	ChunkNumber int64 `protobuf:"varint,4,opt,name=chunk_number,json=chunkNumber,proto3" json:"chunk_number,omitempty"`
 	// How many parts there are; 0 if that is not known. Then the end of the
-	// stream is the end of the file.
+	// stream is the end of the file. Once said, it does not change.
 	TotalChunks int64 `protobuf:"varint,5,opt,name=total_chunks,json=totalChunks,proto3" json:"total_chunks,omitempty"`
 	// On the last chunk: the SHA-256 of the whole file, in hex. An upload may
-	// leave it out.
+	// leave it out, or carry it in any chunk.
 	Checksum      string `protobuf:"bytes,6,opt,name=checksum,proto3" json:"checksum,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -461,7 +465,7 @@ type DeleteFileRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The file to remove.
 	FileId string `protobuf:"bytes,1,opt,name=file_id,json=fileId,proto3" json:"file_id,omitempty"`
-	// The owner of the file; the caller's own id if it is empty.
+	// The owner of the file; if it is empty, the caller as in UploadFile.
 	UserId        string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

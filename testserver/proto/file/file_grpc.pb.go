@@ -36,17 +36,23 @@ const (
 type FileServiceClient interface {
 	// UploadFile stores one file, or nothing: a chunk that is missing or out of
 	// order fails with INVALID_ARGUMENT, a checksum that does not match with
-	// DATA_LOSS, and a broken stream leaves nothing behind.
+	// DATA_LOSS, a file that is too large or a full disk with RESOURCE_EXHAUSTED,
+	// and a broken stream leaves nothing behind. The file belongs to the caller, or,
+	// if nobody proved who calls, to the user that the metadata user-id names, or
+	// else to "anonymous".
 	UploadFile(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[FileChunk, UploadResponse], error)
 	// UploadWithProgress is UploadFile with reports of how far it has come. The
 	// last one carries the result.
 	UploadWithProgress(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[FileChunk, UploadProgress], error)
 	// DownloadFile streams a file in chunks of 64 KiB; the last one carries the
-	// checksum of the whole. An unknown id fails with NOT_FOUND.
+	// checksum of the whole. An empty file is one empty chunk. An unknown id fails
+	// with NOT_FOUND; content that is not what was uploaded fails with DATA_LOSS
+	// before its last chunk.
 	DownloadFile(ctx context.Context, in *DownloadRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[FileChunk], error)
 	// ListFiles returns files in the order of their upload.
 	ListFiles(ctx context.Context, in *ListFilesRequest, opts ...grpc.CallOption) (*ListFilesResponse, error)
-	// DeleteFile removes a file for good. Only its owner may.
+	// DeleteFile removes a file for good. Only its owner and admins may; others
+	// fail with PERMISSION_DENIED. Downloads under way go on.
 	DeleteFile(ctx context.Context, in *DeleteFileRequest, opts ...grpc.CallOption) (*DeleteFileResponse, error)
 	// GetFileInfo describes a file, or fails with NOT_FOUND.
 	GetFileInfo(ctx context.Context, in *GetFileInfoRequest, opts ...grpc.CallOption) (*FileInfo, error)
@@ -144,17 +150,23 @@ func (c *fileServiceClient) GetFileInfo(ctx context.Context, in *GetFileInfoRequ
 type FileServiceServer interface {
 	// UploadFile stores one file, or nothing: a chunk that is missing or out of
 	// order fails with INVALID_ARGUMENT, a checksum that does not match with
-	// DATA_LOSS, and a broken stream leaves nothing behind.
+	// DATA_LOSS, a file that is too large or a full disk with RESOURCE_EXHAUSTED,
+	// and a broken stream leaves nothing behind. The file belongs to the caller, or,
+	// if nobody proved who calls, to the user that the metadata user-id names, or
+	// else to "anonymous".
 	UploadFile(grpc.ClientStreamingServer[FileChunk, UploadResponse]) error
 	// UploadWithProgress is UploadFile with reports of how far it has come. The
 	// last one carries the result.
 	UploadWithProgress(grpc.BidiStreamingServer[FileChunk, UploadProgress]) error
 	// DownloadFile streams a file in chunks of 64 KiB; the last one carries the
-	// checksum of the whole. An unknown id fails with NOT_FOUND.
+	// checksum of the whole. An empty file is one empty chunk. An unknown id fails
+	// with NOT_FOUND; content that is not what was uploaded fails with DATA_LOSS
+	// before its last chunk.
 	DownloadFile(*DownloadRequest, grpc.ServerStreamingServer[FileChunk]) error
 	// ListFiles returns files in the order of their upload.
 	ListFiles(context.Context, *ListFilesRequest) (*ListFilesResponse, error)
-	// DeleteFile removes a file for good. Only its owner may.
+	// DeleteFile removes a file for good. Only its owner and admins may; others
+	// fail with PERMISSION_DENIED. Downloads under way go on.
 	DeleteFile(context.Context, *DeleteFileRequest) (*DeleteFileResponse, error)
 	// GetFileInfo describes a file, or fails with NOT_FOUND.
 	GetFileInfo(context.Context, *GetFileInfoRequest) (*FileInfo, error)

@@ -35,6 +35,11 @@ func Run(t *testing.T, open func(*testing.T, store.Options) *store.Store) {
 		"refresh tokens":            testTokens,
 		"token used twice at once":  testTokenRace,
 		"cancelled calls lose none": testCancelled,
+		"files":                     testFiles,
+		"every bad field of a file": testInvalidFiles,
+		"pages of files":            testFilePages,
+		"one file by many at once":  testFileRace,
+		"identity":                  testIdentity,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open) })
 	}

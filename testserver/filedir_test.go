@@ -310,6 +310,10 @@ func TestSweep(t *testing.T) {
 }
 
 func TestFileDirs(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, name := range []string{"TMPDIR", "TMP"} {
+		t.Setenv(name, "tmp")
+	}
 	for name, tc := range map[string]struct {
 		cfg  Config
 		want string // path after the name of the test's directory; "" for none
@@ -319,7 +323,7 @@ func TestFileDirs(t *testing.T) {
 		"of its own":               {Config{Store: "x.db", Files: "f"}, "f"},
 		"for a store elsewhere":    {Config{Store: "postgres://host/db", Files: "f"}, "f"},
 		"none for such a store":    {Config{Store: "postgres://host/db"}, ""},
-		"temporary":                {Config{}, os.TempDir()},
+		"temporary":                {Config{}, "tmp"},
 		"in one that is temporary": {Config{Files: "f"}, "f"},
 	} {
 		d, err := newFileDir(tc.cfg, nil)

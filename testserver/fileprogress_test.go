@@ -13,7 +13,7 @@ import (
 )
 
 // uploadUnread sends all chunks before it reads the first report.
-func uploadUnread(t *testing.T, ctx context.Context, c filepb.FileServiceClient, chunks []*filepb.FileChunk) []*filepb.UploadProgress {
+func uploadUnread(ctx context.Context, t *testing.T, c filepb.FileServiceClient, chunks []*filepb.FileChunk) []*filepb.UploadProgress {
 	t.Helper()
 	stream, err := c.UploadWithProgress(ctx)
 	if err != nil {
@@ -59,7 +59,7 @@ func TestUploadWithProgress(t *testing.T) {
 					c.TotalChunks = 0
 				}
 			}
-			reports := uploadUnread(t, withDeadline(t), c, chunks)
+			reports := uploadUnread(withDeadline(t), t, c, chunks)
 			var got []string
 			for i, p := range reports {
 				got = append(got, fmt.Sprintf("%d/%d %v%%", p.GetReceivedBytes(), p.GetTotalBytes(), p.GetPercent()))
@@ -96,7 +96,7 @@ func TestUnreadReports(t *testing.T) {
 					c.TotalChunks = 0
 				}
 			}
-			reports := uploadUnread(t, withDeadline(t), c, chunks)
+			reports := uploadUnread(withDeadline(t), t, c, chunks)
 			if n := len(reports); n < 80 || n > 240 {
 				t.Errorf("%d reports", n)
 			}

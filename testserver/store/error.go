@@ -1,9 +1,19 @@
 package store
 
 import (
+	"cmp"
+	"context"
+	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+	"modernc.org/sqlite"
 )
 
 // Code classifies an Error.
@@ -18,6 +28,10 @@ const (
 	Revoked                       // the token or session was revoked
 	Lagging                       // the events asked for are no longer kept
 )
+
+// ErrUnavailable is in the chain of an error where the database could not be
+// reached or was too busy. Whether a write that failed so was done is not known.
+var ErrUnavailable = errors.New("database unavailable")
 
 // Error is what a Store reports of a request that it cannot carry out. Every
 // other error that a Store returns is a failure of the store itself.
@@ -91,4 +105,69 @@ func atEntry(err error, i int) error {
 		return &at
 	}
 	return err
+}
+
+// cause returns err in the store's own terms: as the context's error where a
+// driver reports its end in words such as "interrupted", as an Error or as
+// ErrUnavailable where it says what these say.
+func cause(ctx context.Context, err error) error {
+	if err == nil || CodeOf(err) != 0 {
+		return err
+	}
+	if ended := end(ctx); ended != nil {
+		return ended
+	}
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return cmp.Or(sqliteError(e), err)
+	}
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return cmp.Or(postgresError(e), err)
+	}
+	if isDisconnected(err) {
+		return &unavailableError{err}
+	}
+	return err
+}
+
+// end returns the cause of the context's end, or nil. A connection may notice a
+// little earlier than the context that its time is over.
+func end(ctx context.Context) error {
+	if deadline, ok := ctx.Deadline(); ok && !time.Now().Before(deadline) {
+		return cmp.Or(context.Cause(ctx), context.DeadlineExceeded)
+	}
+	return context.Cause(ctx)
+}
+
+// isDisconnected reports whether a driver found no server or lost it.
+func isDisconnected(err error) bool {
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
+		return true
+	}
+	if _, ok := errors.AsType[net.Error](err); ok {
+		return true
+	}
+	for _, sign := range []error{
+		io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, pgconn.ErrConnClosed, driver.ErrBadConn, sql.ErrConnDone,
+	} {
+		if errors.Is(err, sign) {
+			return true
+		}
+	}
+	return false
+}
+
+// unavailableError is ErrUnavailable with what the driver said. It hides the
+// driver's error, which may be a timeout that is not the caller's.
+type unavailableError struct{ cause error }
+
+func (e *unavailableError) Error() string        { return ErrUnavailable.Error() + ": " + e.cause.Error() }
+func (e *unavailableError) Is(target error) bool { return target == ErrUnavailable }
+
+// taken is the AlreadyExists of a table's unique column, where a statement met
+// what no check before it saw.
+func taken(table, column string) error {
+	return &Error{
+		Code: AlreadyExists, Kind: strings.TrimSuffix(table, "s"),
+		Unique: strings.TrimSuffix(column, "_key"), Index: -1,
+	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -50,39 +51,39 @@ func (s *Store) Watch(ctx context.Context, userID string) (*Feed, User, error) {
 	return f, u, nil
 }
 
-// Next waits for events and returns at least one of them. It fails with the
-// code Lagging when events were dropped before the feed came to them.
+// maxOutage is how long a feed goes on when the database is gone.
+const maxOutage = time.Minute
+
+// Next waits for events and returns at least one of them. It outlives a restart
+// of the database. It fails with the code Lagging when events were dropped before
+// the feed came to them.
 func (f *Feed) Next(ctx context.Context) ([]Event, error) {
+	var lost time.Time
 	for {
 		// Taken before the read, so that a commit after it is not missed.
 		wakeup := f.store.wakeup(topicUsers)
 		events, err := f.read(ctx)
-		if err != nil {
+		switch {
+		case errors.Is(err, ErrUnavailable) && (lost.IsZero() || time.Since(lost) < maxOutage):
+			if lost.IsZero() {
+				lost = time.Now()
+			}
+			if err := pause(ctx, reconnectDelay); err != nil {
+				return nil, err
+			}
+			continue
+		case err != nil:
 			return nil, fmt.Errorf("watch user: %w", err)
-		}
-		if len(events) > 0 {
+		case len(events) > 0:
 			return events, nil
 		}
-		if err := f.wait(ctx, wakeup); err != nil {
-			return nil, err
+		lost = time.Time{}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-wakeup:
 		}
 	}
-}
-
-func (f *Feed) wait(ctx context.Context, wakeup <-chan struct{}) error {
-	var poll <-chan time.Time
-	if f.store.shared {
-		t := time.NewTimer(f.store.opts.PollInterval)
-		defer t.Stop()
-		poll = t.C
-	}
-	select {
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	case <-wakeup:
-	case <-poll:
-	}
-	return nil
 }
 
 // read returns the next events, none if there are none yet, and moves the cursor.

@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/pressly/goose/v3"
 	"modernc.org/sqlite" // also registers itself as a driver
 	sqlite3 "modernc.org/sqlite/lib"
 )
@@ -21,10 +22,25 @@ import (
 // busyTimeout is how long a connection waits for a lock that another process holds.
 const busyTimeout = 10 * time.Second
 
+// maxIdleLog is how many bytes the write-ahead log keeps on the disk when all of
+// it is in the database; SQLite moves it there at about 4 MiB.
+const maxIdleLog = 16 << 20
+
 // openSQLite fills in the connections. SQLite takes one writer at a time, so the
 // writer is a single connection whose transactions take the write lock at their
 // beginning; with a write-ahead log the readers are not held up by it.
 func (s *Store) openSQLite(ctx context.Context) error {
+	s.snapshot = sql.TxOptions{ReadOnly: true}
+	if err := s.openDatabase(ctx); err != nil {
+		return err
+	}
+	if err := s.connect(ctx); err != nil {
+		return err
+	}
+	return migrate(ctx, s.writer, goose.DialectSQLite3)
+}
+
+func (s *Store) openDatabase(ctx context.Context) error {
 	path, ok := strings.CutPrefix(s.opts.Path, "sqlite://")
 	if scheme, _, found := strings.Cut(path, "://"); found {
 		return fmt.Errorf("unsupported scheme %q", scheme)
@@ -59,30 +75,62 @@ func (s *Store) openFile(path string) error {
 	if err != nil {
 		return err
 	}
-	// SQLite would create the file readable by all, and its companions with it.
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		if e, ok := errors.AsType[*fs.PathError](err); ok {
-			return fmt.Errorf("%s: %w", s.opts.Path, e.Err)
-		}
-		return err
-	}
-	if err := f.Close(); err != nil {
-		return err
+	var layer []string
+	if s.opts.vfs != "" {
+		layer = []string{"vfs=" + s.opts.vfs}
+	} else if err := createFile(path); err != nil {
+		return fmt.Errorf("%s: %w", s.opts.Path, err)
 	}
 	s.shared = true
-	wal := []string{"_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)"}
-	if s.writer, err = sql.Open("sqlite", sqliteDSN(path, append(wal, "_txlock=immediate")...)); err != nil {
+	writing := append([]string{
+		"_txlock=immediate", "_pragma=journal_mode(WAL)", "_pragma=synchronous(FULL)",
+		// A log that long readers let grow is cut when they are gone.
+		fmt.Sprintf("_pragma=journal_size_limit(%d)", maxIdleLog),
+	}, layer...)
+	if s.writer, err = sql.Open("sqlite", sqliteDSN(path, writing...)); err != nil {
 		return err
 	}
 	s.writer.SetMaxOpenConns(1)
-	if s.reader, err = sql.Open("sqlite", sqliteDSN(path, "_pragma=query_only(1)")); err != nil {
+	if s.reader, err = sql.Open("sqlite", sqliteDSN(path, append(layer, "_pragma=query_only(1)")...)); err != nil {
 		return err
 	}
 	readers := max(4, runtime.GOMAXPROCS(0))
 	s.reader.SetMaxOpenConns(readers)
 	s.reader.SetMaxIdleConns(readers)
 	return nil
+}
+
+// createFile makes sure that the file exists, for its owner alone: SQLite would
+// create it readable by all, and its companions with it. A new file's name is on
+// the disk before anything is kept in it.
+func createFile(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
+	created := err == nil
+	if errors.Is(err, fs.ErrExist) {
+		f, err = os.OpenFile(path, os.O_RDWR, 0)
+	}
+	if err == nil {
+		err = f.Close()
+	}
+	if err == nil && created {
+		err = syncDir(filepath.Dir(path))
+	}
+	if e, ok := errors.AsType[*fs.PathError](err); ok {
+		return e.Err
+	}
+	return err
+}
+
+func syncDir(dir string) error {
+	if runtime.GOOS == "windows" {
+		return nil // knows no such thing
+	}
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	return d.Sync()
 }
 
 // connect opens the writer's connection. Turning the write-ahead log on does not
@@ -114,4 +162,21 @@ func sqliteDSN(path string, params ...string) string {
 	escaped := (&url.URL{Path: path}).EscapedPath()
 	params = append([]string{fmt.Sprintf("_pragma=busy_timeout(%d)", busyTimeout.Milliseconds()), "_pragma=foreign_keys(1)"}, params...)
 	return "file://" + escaped + "?" + strings.Join(params, "&")
+}
+
+// sqliteError says what an error of SQLite means, or returns nil.
+func sqliteError(e *sqlite.Error) error {
+	switch e.Code() {
+	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
+		// "... UNIQUE constraint failed: users.email_key (2067)"
+		_, place, _ := strings.Cut(e.Error(), "failed: ")
+		table, column, _ := strings.Cut(place, ".")
+		column, _, _ = strings.Cut(column, " ")
+		return taken(table, column)
+	}
+	switch e.Code() & 0xff {
+	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+		return &unavailableError{e}
+	}
+	return nil
 }

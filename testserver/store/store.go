@@ -5,6 +5,11 @@
 // users begins by taking a number from the events sequence; the lock on that row
 // puts such writes in one order on either database, and makes the numbers of
 // committed events gapless and rising.
+//
+// Several processes may share a database, as nodes of one system. The tables are
+// the truth; a node that changed them wakes those who wait for news, which then
+// read on from where they were. A wake-up may be lost, so each node also looks by
+// itself once a PollInterval.
 package store
 
 import (
@@ -13,35 +18,50 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 )
 
 // Options say where a Store keeps its data and how it behaves.
 type Options struct {
-	// Path is "" or "memory" for a database that lives as long as the Store, or
-	// the path of a SQLite file, with or without "sqlite://" before it. A missing
-	// file is created, readable by its owner alone.
+	// Path is "" or "memory" for a database that lives as long as the Store; the
+	// path of a SQLite file, with or without "sqlite://" before it; or the address
+	// of a PostgreSQL database, as "postgres://user:password@host/database". A
+	// missing file is created, readable by its owner alone.
 	Path string
+	// ConnectTimeout is how long Open waits for a PostgreSQL server that does not
+	// answer yet; 0 means 10 seconds.
+	ConnectTimeout time.Duration
 	// KeepEvents is how many events are kept for watchers, about; 0 means 100,000.
 	KeepEvents int64
-	// PollInterval is how often watchers look for events of other processes that
-	// share the database; 0 means one second.
+	// PollInterval is how often the Store looks for what other processes did to a
+	// database that they share, should it not have been told; 0 means one second.
 	PollInterval time.Duration
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
+	// Logger hears of what the Store works around; nil is silent.
+	Logger *slog.Logger
+
+	vfs string // SQLite's layer over the files, by name; "" is its default
 }
 
 // Store is safe for concurrent use. Close it when done.
 type Store struct {
-	writer *sql.DB // one connection
-	reader *sql.DB // several; the writer itself where the database is in memory
-	keeper *sql.Conn
-	opts   Options
-	shared bool // other processes may write to the database
+	writer   *sql.DB // one connection on SQLite
+	reader   *sql.DB // several; the writer itself where the database is in memory
+	keeper   *sql.Conn
+	notifier *notifier // nil unless on PostgreSQL
+	opts     Options
+	shared   bool          // other processes may write to the database
+	snapshot sql.TxOptions // of a transaction that sees one state of the database
+
+	running    context.Context // ends at Close
+	stop       context.CancelFunc
+	background sync.WaitGroup
 
 	mu      sync.Mutex
-	changed map[string]chan struct{} // by topic; closed and dropped after a commit
+	changed map[string]chan struct{} // by topic; closed and dropped when it is woken
 }
 
 // Open opens the database, creates it where it is missing, and brings its
@@ -49,26 +69,40 @@ type Store struct {
 func Open(ctx context.Context, opts Options) (*Store, error) {
 	opts.KeepEvents = cmp.Or(opts.KeepEvents, 100_000)
 	opts.PollInterval = cmp.Or(opts.PollInterval, time.Second)
+	opts.ConnectTimeout = cmp.Or(opts.ConnectTimeout, 10*time.Second)
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
 	s := &Store{opts: opts, changed: map[string]chan struct{}{}}
-	err := s.openSQLite(ctx)
-	if err == nil {
-		err = s.connect(ctx)
+	s.running, s.stop = context.WithCancel(context.Background())
+	open := s.openSQLite
+	if isPostgres(opts.Path) {
+		open = s.openPostgres
 	}
-	if err == nil {
-		err = migrate(ctx, s.writer)
-	}
-	if err != nil {
+	if err := open(ctx); err != nil {
 		return nil, errors.Join(fmt.Errorf("open store: %w", err), s.Close())
+	}
+	if s.shared {
+		s.background.Go(s.poll)
+	}
+	if s.notifier != nil {
+		s.background.Go(s.notifier.send)
+		s.background.Go(s.listen)
 	}
 	return s, nil
 }
 
 // Close closes the database. Calls that are under way may fail.
 func (s *Store) Close() error {
+	s.stop()
+	s.background.Wait()
 	var errs []error
+	if s.notifier != nil {
+		errs = append(errs, s.notifier.db.Close())
+	}
 	if s.reader != nil && s.reader != s.writer {
 		errs = append(errs, s.reader.Close())
 	}
@@ -85,72 +119,47 @@ func (s *Store) Close() error {
 func (s *Store) Ping(ctx context.Context) error {
 	var one int
 	if err := s.reader.QueryRowContext(ctx, `SELECT 1`).Scan(&one); err != nil {
-		return fmt.Errorf("ping store: %w", err)
+		return fmt.Errorf("ping store: %w", cause(ctx, err))
 	}
 	return nil
 }
 
-// write runs fn in a transaction that is committed if fn returns nil.
+// maxAttempts is how often a write is tried that the database rolled back.
+const maxAttempts = 5
+
+// write runs fn in a transaction that is committed if fn returns nil. fn may run
+// again after the database broke a deadlock, so it sets what it returns and adds
+// to nothing outside of itself.
 func (s *Store) write(ctx context.Context, fn func(*sql.Tx) error) error {
-	return inTx(ctx, s.writer, &sql.TxOptions{}, fn)
+	for attempt := 1; ; attempt++ {
+		err := inTx(ctx, s.writer, &sql.TxOptions{}, fn)
+		if attempt == maxAttempts || ctx.Err() != nil || !wasRolledBack(err) {
+			return cause(ctx, err)
+		}
+	}
 }
 
 // read runs fn in a transaction that sees one state of the database.
 func (s *Store) read(ctx context.Context, fn func(*sql.Tx) error) error {
-	return inTx(ctx, s.reader, &sql.TxOptions{ReadOnly: true}, fn)
+	return cause(ctx, inTx(ctx, s.reader, &s.snapshot, fn))
 }
 
 func inTx(ctx context.Context, db *sql.DB, opts *sql.TxOptions, fn func(*sql.Tx) error) error {
 	tx, err := db.BeginTx(ctx, opts)
 	if err != nil {
-		return cause(ctx, fmt.Errorf("begin: %w", err))
+		return fmt.Errorf("begin: %w", err)
 	}
 	if err := fn(tx); err != nil {
 		// A failed rollback leaves nothing to do: the transaction is not committed.
 		_ = tx.Rollback()
-		return cause(ctx, err)
+		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return cause(ctx, fmt.Errorf("commit: %w", err))
+		return fmt.Errorf("commit: %w", err)
 	}
 	return nil
 }
 
-// cause returns the context's error where a driver reports its end in its own
-// words, such as "interrupted".
-func cause(ctx context.Context, err error) error {
-	if ctx.Err() != nil && CodeOf(err) == 0 {
-		return context.Cause(ctx)
-	}
-	return err
-}
-
 func (s *Store) now() time.Time {
 	return s.opts.Now().UTC().Truncate(time.Microsecond)
-}
-
-// topicUsers is woken by changes of users.
-const topicUsers = "users"
-
-// wake tells those who wait for the topic in this process that there is news of
-// it. It is called after the commit.
-func (s *Store) wake(topic string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if changed, ok := s.changed[topic]; ok {
-		close(changed)
-		delete(s.changed, topic)
-	}
-}
-
-// wakeup returns a channel that is closed at the next wake of the topic.
-func (s *Store) wakeup(topic string) <-chan struct{} {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	changed, ok := s.changed[topic]
-	if !ok {
-		changed = make(chan struct{})
-		s.changed[topic] = changed
-	}
-	return changed
 }

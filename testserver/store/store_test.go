@@ -13,6 +13,7 @@ import (
 	"go.uber.org/goleak"
 
 	"github.com/grpcx/grpcx/testserver/store"
+	"github.com/grpcx/grpcx/testserver/store/pgtest"
 	"github.com/grpcx/grpcx/testserver/store/storetest"
 )
 
@@ -39,6 +40,13 @@ func TestMemory(t *testing.T) {
 func TestFile(t *testing.T) {
 	storetest.Run(t, func(t *testing.T, opts store.Options) *store.Store {
 		opts.Path = filepath.Join(t.TempDir(), "grpcx.db")
+		return open(t, opts)
+	})
+}
+
+func TestPostgres(t *testing.T) {
+	storetest.Run(t, func(t *testing.T, opts store.Options) *store.Store {
+		opts.Path = pgtest.Start(t)
 		return open(t, opts)
 	})
 }

@@ -68,6 +68,7 @@ func (s *Store) create(ctx context.Context, users []User) ([]User, error) {
 		return created, nil
 	}
 	err := s.change(ctx, func(c *change) error {
+		created = created[:0]
 		first, err := c.take("users", len(users))
 		if err != nil {
 			return err

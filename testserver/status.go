@@ -43,6 +43,9 @@ func toStatus(err error) error {
 	if e, ok := errors.AsType[*store.Error](err); ok {
 		return storeStatus(e)
 	}
+	if errors.Is(err, store.ErrUnavailable) {
+		return &statusError{status: status.New(codes.Unavailable, "the store cannot be reached; try again"), cause: err}
+	}
 	if errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
 		return status.FromContextError(err).Err()
 	}

@@ -31,8 +31,10 @@ const cutOffTime = time.Second
 // Config says how a Server behaves. The zero value is a silent server on a store
 // in memory, to which nobody can log in.
 type Config struct {
-	// Store is "" or "memory" for a store that ends with the server, or the path of
-	// a SQLite file, with or without "sqlite://" before it.
+	// Store is "" or "memory" for a store that ends with the server, the path of a
+	// SQLite file, with or without "sqlite://" before it, or the address of a
+	// PostgreSQL database, "postgres://user:password@host/database". The servers
+	// of one database are nodes of one system.
 	Store string
 	// Logger receives one record a call, without payloads and secrets; nil is silent.
 	Logger *slog.Logger
@@ -82,6 +84,7 @@ type Config struct {
 	now        func() time.Time // the clock of tokens; nil means time.Now
 	loginDelay time.Duration    // first delay of repeated failures; 0 means 200 ms
 	fileIdle   time.Duration    // longest pause of a transfer; 0 means 5 minutes
+	storeProbe time.Duration    // between probes of the store; 0 means 5 s
 }
 
 // Server is the reference server. Every Server must be ended by Shutdown.
@@ -121,7 +124,7 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.store, err = store.Open(context.Background(), store.Options{Path: cfg.Store, Now: cfg.now})
+	s.store, err = store.Open(context.Background(), store.Options{Path: cfg.Store, Now: cfg.now, Logger: s.log})
 	if err != nil {
 		return nil, err
 	}
@@ -193,6 +196,9 @@ func (s *Server) Serve(l net.Listener) error {
 func (s *Server) usesDefaultAdmin() bool {
 	return s.cfg.DefaultAdmin && s.cfg.AdminPassword == ""
 }
+
+// StoreName is the Store of the Config as it may be shown: without its password.
+func (s *Server) StoreName() string { return store.Redacted(s.cfg.Store) }
 
 // SetServingStatus sets the health of a service, "" being the server as a whole,
 // until it is set again. A service is shown as worse than that while a

@@ -74,7 +74,7 @@ func (o *serveOptions) run(ctx context.Context) error {
 		_ = l.Close()
 		return err
 	}
-	logger.Info("listening", "address", l.Addr().String(), "store", o.store)
+	logger.Info("listening", "address", l.Addr().String(), "store", server.StoreName())
 	if !loopback {
 		logger.Warn("anyone who reaches this address can use the server: no TLS, no authentication")
 	}

@@ -28,15 +28,17 @@ func migrate(ctx context.Context, db *sql.DB, dialect goose.Dialect, opts ...goo
 		return fmt.Errorf("migrate: %w", err)
 	}
 	const attempts = 10
-	for i := range attempts {
-		if err = apply(ctx, p); err == nil {
+	begun := time.Now()
+	for attempt := 1; ; attempt++ {
+		err := apply(ctx, p)
+		if err == nil {
 			return nil
 		}
-		if err := pause(ctx, time.Duration(i+1)*10*time.Millisecond); err != nil {
-			return err
+		again := attempt < attempts || isBusy(err) && time.Since(begun) < busyTimeout
+		if !again || pause(ctx, 20*time.Millisecond) != nil {
+			return fmt.Errorf("migrate: %w", err)
 		}
 	}
-	return fmt.Errorf("migrate: %w", err)
 }
 
 // apply takes no lock where there is nothing to do, so that a node that died

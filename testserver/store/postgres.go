@@ -191,7 +191,7 @@ func (s *Store) await(ctx context.Context) error {
 			last = err // more telling than the end of the time
 		}
 		if !errors.Is(err, ErrUnavailable) || pause(wait, reconnectDelay) != nil {
-			return last
+			return cause(ctx, last)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -34,6 +35,9 @@ type RefreshToken struct {
 func (s *Store) Credential(ctx context.Context, username string) (Credential, error) {
 	c := Credential{Username: username}
 	var roles []byte
+	if strings.ContainsRune(username, 0) {
+		return Credential{}, notFound("credential", "") // PostgreSQL has no such text
+	}
 	err := s.reader.QueryRowContext(ctx, `SELECT user_id, roles, hash, builtin FROM credentials WHERE username = $1`,
 		username).Scan(&c.UserID, &roles, &c.Hash, &c.Builtin)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -56,11 +60,14 @@ func (s *Store) PutCredential(ctx context.Context, c Credential) error {
 		return err
 	}
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		if _, err := tx.ExecContext(ctx, `DELETE FROM credentials WHERE username = $1`, c.Username); err != nil {
+		// Nodes that start at once all put the same one.
+		if _, err := tx.ExecContext(ctx, `INSERT INTO credentials (username, user_id, roles, hash, builtin)
+			VALUES ($1, $2, $3, $4, $5) ON CONFLICT (username) DO UPDATE SET
+			user_id = excluded.user_id, roles = excluded.roles, hash = excluded.hash, builtin = excluded.builtin`,
+			c.Username, c.UserID, string(roles), c.Hash, c.Builtin); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, `INSERT INTO credentials (username, user_id, roles, hash, builtin)
-			VALUES ($1, $2, $3, $4, $5)`, c.Username, c.UserID, string(roles), c.Hash, c.Builtin)
+		_, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE username = $1`, c.Username)
 		return err
 	})
 	if err != nil {

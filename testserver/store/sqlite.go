@@ -19,8 +19,13 @@ import (
 	sqlite3 "modernc.org/sqlite/lib"
 )
 
-// busyTimeout is how long a connection waits for a lock that another process holds.
-const busyTimeout = 10 * time.Second
+// busyTimeout is how long a call waits for a lock that another process holds. The
+// driver of a writer waits for busyStep at a time, for it does not heed the call's
+// context; readers wait for the recovery after a crash alone.
+const (
+	busyTimeout = 10 * time.Second
+	busyStep    = 50 * time.Millisecond
+)
 
 // maxIdleLog is how many bytes the write-ahead log keeps on the disk when all of
 // it is in the database; SQLite moves it there at about 4 MiB.
@@ -58,7 +63,7 @@ func (s *Store) openDatabase(ctx context.Context) error {
 // while database/sql drops and reopens the working connection, as it may do when
 // a context ends.
 func (s *Store) openMemory(ctx context.Context) error {
-	dsn := sqliteDSN("/"+rand.Text(), "vfs=memdb", "_txlock=immediate")
+	dsn := sqliteDSN("/"+rand.Text(), busyStep, "vfs=memdb", "_txlock=immediate")
 	keeper, err := sql.Open("sqlite", dsn)
 	if err != nil {
 		return err
@@ -87,11 +92,11 @@ func (s *Store) openFile(path string) error {
 		// A log that long readers let grow is cut when they are gone.
 		fmt.Sprintf("_pragma=journal_size_limit(%d)", maxIdleLog),
 	}, layer...)
-	if s.writer, err = sql.Open("sqlite", sqliteDSN(path, writing...)); err != nil {
+	if s.writer, err = sql.Open("sqlite", sqliteDSN(path, busyStep, writing...)); err != nil {
 		return err
 	}
 	s.writer.SetMaxOpenConns(1)
-	if s.reader, err = sql.Open("sqlite", sqliteDSN(path, append(layer, "_pragma=query_only(1)")...)); err != nil {
+	if s.reader, err = sql.Open("sqlite", sqliteDSN(path, busyTimeout, append(layer, "_pragma=query_only(1)")...)); err != nil {
 		return err
 	}
 	readers := max(4, runtime.GOMAXPROCS(0))
@@ -141,26 +146,26 @@ func (s *Store) connect(ctx context.Context) error {
 	defer cancel()
 	for {
 		err := s.writer.PingContext(ctx)
-		e, ok := errors.AsType[*sqlite.Error](err)
-		if !ok || e.Code()&0xff != sqlite3.SQLITE_BUSY {
+		if !isBusy(err) || pause(ctx, 10*time.Millisecond) != nil {
 			return err
-		}
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(10 * time.Millisecond):
 		}
 	}
 }
 
+// isBusy reports whether another process held a lock of SQLite for too long.
+func isBusy(err error) bool {
+	e, ok := errors.AsType[*sqlite.Error](err)
+	return ok && e.Code()&0xff == sqlite3.SQLITE_BUSY
+}
+
 // sqliteDSN escapes the path, so that no character of it is taken for a parameter.
-func sqliteDSN(path string, params ...string) string {
+func sqliteDSN(path string, busy time.Duration, params ...string) string {
 	path = filepath.ToSlash(path)
 	if !strings.HasPrefix(path, "/") {
 		path = "/" + path // a Windows drive
 	}
 	escaped := (&url.URL{Path: path}).EscapedPath()
-	params = append([]string{fmt.Sprintf("_pragma=busy_timeout(%d)", busyTimeout.Milliseconds()), "_pragma=foreign_keys(1)"}, params...)
+	params = append([]string{fmt.Sprintf("_pragma=busy_timeout(%d)", busy.Milliseconds()), "_pragma=foreign_keys(1)"}, params...)
 	return "file://" + escaped + "?" + strings.Join(params, "&")
 }
 
@@ -168,14 +173,13 @@ func sqliteDSN(path string, params ...string) string {
 func sqliteError(e *sqlite.Error) error {
 	switch e.Code() {
 	case sqlite3.SQLITE_CONSTRAINT_UNIQUE, sqlite3.SQLITE_CONSTRAINT_PRIMARYKEY:
-		// "... UNIQUE constraint failed: users.email_key (2067)"
-		_, place, _ := strings.Cut(e.Error(), "failed: ")
+		// "constraint failed: UNIQUE constraint failed: users.email_key (2067)"
+		place := e.Error()[strings.LastIndex(e.Error(), ": ")+1:]
 		table, column, _ := strings.Cut(place, ".")
 		column, _, _ = strings.Cut(column, " ")
-		return taken(table, column)
+		return taken(strings.TrimSpace(table), column)
 	}
-	switch e.Code() & 0xff {
-	case sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED:
+	if isBusy(e) {
 		return &unavailableError{e}
 	}
 	return nil

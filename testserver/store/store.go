@@ -124,24 +124,31 @@ func (s *Store) Ping(ctx context.Context) error {
 	return nil
 }
 
-// maxAttempts is how often a write is tried that the database rolled back.
-const maxAttempts = 5
-
 // write runs fn in a transaction that is committed if fn returns nil. fn may run
 // again after the database broke a deadlock, so it sets what it returns and adds
 // to nothing outside of itself.
 func (s *Store) write(ctx context.Context, fn func(*sql.Tx) error) error {
+	return s.try(ctx, s.writer, &sql.TxOptions{}, fn)
+}
+
+// read runs fn in a transaction that sees one state of the database. fn may run
+// again, as in write.
+func (s *Store) read(ctx context.Context, fn func(*sql.Tx) error) error {
+	return s.try(ctx, s.reader, &s.snapshot, fn)
+}
+
+// maxAttempts is how often a transaction is tried that the database rolled back.
+const maxAttempts = 5
+
+func (s *Store) try(ctx context.Context, db *sql.DB, opts *sql.TxOptions, fn func(*sql.Tx) error) error {
+	begun := time.Now()
 	for attempt := 1; ; attempt++ {
-		err := inTx(ctx, s.writer, &sql.TxOptions{}, fn)
-		if attempt == maxAttempts || ctx.Err() != nil || !wasRolledBack(err) {
+		err := inTx(ctx, db, opts, fn)
+		again := wasRolledBack(err) && attempt < maxAttempts || isBusy(err) && time.Since(begun) < busyTimeout
+		if !again || ctx.Err() != nil {
 			return cause(ctx, err)
 		}
 	}
-}
-
-// read runs fn in a transaction that sees one state of the database.
-func (s *Store) read(ctx context.Context, fn func(*sql.Tx) error) error {
-	return cause(ctx, inTx(ctx, s.reader, &s.snapshot, fn))
 }
 
 func inTx(ctx context.Context, db *sql.DB, opts *sql.TxOptions, fn func(*sql.Tx) error) error {

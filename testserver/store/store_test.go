@@ -6,9 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 
 	"go.uber.org/goleak"
 
@@ -109,45 +107,6 @@ func TestOpenFails(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "secret") {
 			t.Errorf("open %s: %v, want %q", path, err, want)
 		}
-	}
-}
-
-func TestProcessesStartAtOnce(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "shared.db")
-	var wg sync.WaitGroup
-	for i := range 6 {
-		wg.Go(func() {
-			s, err := store.Open(t.Context(), store.Options{Path: path})
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer s.Close()
-			if _, err := s.CreateUser(t.Context(), store.User{Name: "U", Email: fmt.Sprintf("u%d@example.com", i)}); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	wg.Wait()
-	if n, err := open(t, store.Options{Path: path}).CountUsers(t.Context(), ""); n != 6 || err != nil {
-		t.Errorf("%d users, %v, want 6", n, err)
-	}
-}
-
-func TestEventsOfAnotherProcess(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "shared.db")
-	a := open(t, store.Options{Path: path, PollInterval: 5 * time.Millisecond})
-	b := open(t, store.Options{Path: path})
-	feed, _, err := a.Watch(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := b.CreateUser(t.Context(), ada()); err != nil {
-		t.Fatal(err)
-	}
-	events, err := feed.Next(t.Context())
-	if err != nil || len(events) != 1 || events[0].User.Name != "Ada" {
-		t.Errorf("%+v, %v", events, err)
 	}
 }
 

@@ -30,10 +30,10 @@ type TB interface {
 }
 
 // shared is the server of Start; one serves all tests of a process, for it takes
-// about a second to come up.
+// about a second to come up. Nothing that it stores outlives the machine.
 //
 //nolint:gochecknoglobals // the tests of a process have no other place in common
-var shared = sync.OnceValues(func() (*Server, error) { return launch() })
+var shared = sync.OnceValues(func() (*Server, error) { return launch("fsync = off") })
 
 // Start returns the address of an empty database that ends with the test. The
 // test skips where PostgreSQL is not installed, and fails there in CI.

@@ -1,0 +1,295 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"database/sql"
+	"errors"
+	"log/slog"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/grpcx/grpcx/testserver/store/pgtest"
+)
+
+func openOn(t *testing.T, opts Options) *Store {
+	t.Helper()
+	s, err := Open(t.Context(), opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func setting(t *testing.T, db *sql.DB, name string) string {
+	t.Helper()
+	var value string
+	if err := db.QueryRowContext(t.Context(), "SELECT current_setting($1)", name).Scan(&value); err != nil {
+		t.Fatal(err)
+	}
+	return value
+}
+
+func TestPostgresSessions(t *testing.T) {
+	path := pgtest.Start(t)
+	first := openOn(t, Options{Path: path})
+	var name string
+	if err := first.reader.QueryRowContext(t.Context(), "SELECT current_database()").Scan(&name); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := first.writer.ExecContext(t.Context(), "ALTER DATABASE "+name+" SET synchronous_commit = off"); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{path, path + "&synchronous_commit=off"} {
+		s := openOn(t, Options{Path: path + "&statement_timeout=7s"})
+		for _, db := range []*sql.DB{s.writer, s.reader} {
+			for name, want := range map[string]string{
+				"synchronous_commit": "on", "statement_timeout": "7s", "lock_timeout": "10s",
+				"idle_in_transaction_session_timeout": "10s", "application_name": "grpcx",
+			} {
+				if got := setting(t, db, name); got != want {
+					t.Errorf("%s is %s, want %s", name, got, want)
+				}
+			}
+		}
+		if got := setting(t, s.notifier.db, "synchronous_commit"); got != "off" {
+			t.Errorf("synchronous_commit of notifications is %s, want off", got)
+		}
+	}
+	if _, err := first.writer.ExecContext(t.Context(), "ALTER DATABASE "+name+" SET synchronous_commit = remote_apply"); err != nil {
+		t.Fatal(err)
+	}
+	if got := setting(t, openOn(t, Options{Path: path}).writer, "synchronous_commit"); got != "remote_apply" {
+		t.Errorf("synchronous_commit is %s, want what the administrator chose", got)
+	}
+}
+
+func TestPostgresThatMayLoseWrites(t *testing.T) {
+	server := pgtest.New(t, "fsync = off")
+	var log bytes.Buffer
+	openOn(t, Options{Path: server.Database(t), Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if !strings.Contains(log.String(), "fsync=off") {
+		t.Errorf("log %q", log.String())
+	}
+}
+
+func TestPostgresEncoding(t *testing.T) {
+	path := pgtest.Start(t)
+	s := openOn(t, Options{Path: path})
+	if _, err := s.writer.ExecContext(t.Context(), "CREATE DATABASE ascii ENCODING SQL_ASCII TEMPLATE template0"); err != nil {
+		t.Fatal(err)
+	}
+	before, query, _ := strings.Cut(path, "?")
+	_, err := Open(t.Context(), Options{Path: before[:strings.LastIndex(before, "/")] + "/ascii?" + query})
+	if err == nil || !strings.Contains(err.Error(), "SQL_ASCII; it must be UTF8") {
+		t.Error(err)
+	}
+}
+
+// TestPostgresPassword tries addresses that name no server: wherever they fail,
+// no part of the password shows.
+func TestPostgresPassword(t *testing.T) {
+	for _, path := range []string{
+		"postgres://ada:s3cret@127.0.0.1:1/db",
+		"postgresql://ada:s3cret@127.0.0.1:1/db?sslmode=disable",
+		"postgres://ada@127.0.0.1:1/db?password=s3cret",
+		"postgres://ada@127.0.0.1:1/db?sslpassword=s3cret&sslmode=nonsense",
+		"postgres://ada:s3cret@127.0.0.1:1/db?sslmode=nonsense",
+		"postgres://ada:s3cret@127.0.0.1:port/db",
+		"postgres://ada:s3cret@127.0.0.1:99999/db?connect_timeout=s",
+		"postgres://ada:x/s3cret@127.0.0.1:1/db",
+		"postgres://ada:1/s3cret@127.0.0.1:1/db",
+		"postgres://ada:1?s3cret@127.0.0.1:1/db",
+		"postgres://ada:1#s3cret@127.0.0.1:1/db",
+		"postgres://ada:s3cret#1@127.0.0.1:1/db",
+		"postgres://ada:x@s3cret@127.0.0.1:1/db",
+		"postgres://ada:%zzs3cret@127.0.0.1:1/db",
+		"postgres://ada:s3cret%00@127.0.0.1:1/db",
+		"postgres://ada:s3cret",
+		"postgres://:s3cret@/db?host=/nowhere",
+	} {
+		var log bytes.Buffer
+		_, err := Open(t.Context(), Options{
+			Path: path, ConnectTimeout: time.Millisecond, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		})
+		if err == nil || strings.Contains(err.Error()+log.String()+Redacted(path), "s3cret") {
+			t.Errorf("%s: %v; log %q; shown as %s", path, err, log.String(), Redacted(path))
+		}
+	}
+	for path, want := range map[string]string{
+		"users.db": "users.db", "": "",
+		"postgres://ada:s3cret@db:5432/grpcx?sslmode=require": "postgres://ada@db:5432/grpcx?sslmode=require",
+		"postgres://a:b@c@d/": "postgres://...",
+	} {
+		if got := Redacted(path); got != want {
+			t.Errorf("%q is shown as %q, want %q", path, got, want)
+		}
+	}
+}
+
+func TestOpenWaitsForPostgres(t *testing.T) {
+	server := pgtest.New(t)
+	path := server.Database(t)
+	server.Stop(t)
+	if _, err := Open(t.Context(), Options{Path: path, ConnectTimeout: 50 * time.Millisecond}); err == nil || !strings.Contains(err.Error(), "connect to postgres://") {
+		t.Errorf("error %v, want that there is no server", err)
+	}
+	ctx, cancel := context.WithCancelCause(t.Context())
+	why := errors.New("enough")
+	time.AfterFunc(10*time.Millisecond, func() { cancel(why) })
+	if _, err := Open(ctx, Options{Path: path, ConnectTimeout: time.Hour}); !errors.Is(err, why) {
+		t.Errorf("error %v, want the context's cause", err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		s, err := Open(t.Context(), Options{Path: path, ConnectTimeout: time.Minute})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		s.Close()
+	})
+	server.Start(t)
+	wg.Wait()
+	// What waiting does not mend fails at once.
+	before, query, _ := strings.Cut(path, "?")
+	if _, err := Open(t.Context(), Options{Path: before + "x?" + query, ConnectTimeout: time.Hour}); err == nil || !strings.Contains(err.Error(), "does not exist") {
+		t.Errorf("error %v, want that there is no such database", err)
+	}
+}
+
+// TestEmailTakenMeanwhile inserts a user between the store's look for the email
+// and its own insertion.
+func TestEmailTakenMeanwhile(t *testing.T) {
+	s := openOn(t, Options{Path: pgtest.Start(t)})
+	tx, err := s.writer.BeginTx(t.Context(), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := tx.ExecContext(t.Context(), `INSERT INTO users
+		(id, name, name_key, email, email_key, age, active, status, roles, metadata, created_at, updated_at)
+		VALUES (7, 'X', 'x', 'ada@example.com', 'ada@example.com', 1, true, 1, '[]', '{}', 0, 0)`); err != nil {
+		t.Fatal(err)
+	}
+	failed := make(chan error, 1)
+	go func() {
+		_, err := s.CreateUser(t.Context(), User{Name: "Ada", Email: "ada@example.com"})
+		failed <- err
+	}()
+	blocked := func() (n int) {
+		if err := s.reader.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM pg_stat_activity
+			WHERE datname = current_database() AND wait_event_type = 'Lock'`).Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	for blocked() == 0 && !t.Failed() {
+		continue
+	}
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	e, _ := errors.AsType[*Error](<-failed)
+	if e == nil || e.Code != AlreadyExists || e.Kind != "user" || e.Unique != "email" {
+		t.Errorf("%+v", e)
+	}
+}
+
+// TestDeadlock has two writes take the same locks in opposite order.
+func TestDeadlock(t *testing.T) {
+	s := openOn(t, Options{Path: pgtest.Start(t) + "&deadlock_timeout=20ms"})
+	var wg, both sync.WaitGroup
+	both.Add(2)
+	tries := make(chan struct{}, 100)
+	for _, order := range [][2]string{{"users", "events"}, {"events", "users"}} {
+		wg.Go(func() {
+			first := true
+			if err := s.write(t.Context(), func(tx *sql.Tx) error {
+				tries <- struct{}{}
+				c := &change{ctx: t.Context(), tx: tx}
+				if _, err := c.take(order[0], 1); err != nil {
+					return err
+				}
+				if first {
+					first = false
+					both.Done()
+					both.Wait()
+				}
+				_, err := c.take(order[1], 1)
+				return err
+			}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	var sum int
+	if err := s.reader.QueryRowContext(t.Context(), "SELECT SUM(last) FROM sequences").Scan(&sum); err != nil || sum != 4 || len(tries) < 3 {
+		t.Errorf("%d numbers taken in %d tries, %v; want 4 in more than 2", sum, len(tries), err)
+	}
+}
+
+func TestUnstorableText(t *testing.T) {
+	s := openOn(t, Options{Path: pgtest.Start(t)})
+	if _, err := s.CountUsers(t.Context(), "a\x00b"); CodeOf(err) != Invalid {
+		t.Errorf("filter: %v, want Invalid", err)
+	}
+	if _, err := s.Credential(t.Context(), "a\x00b"); CodeOf(err) != NotFound {
+		t.Errorf("credential: %v, want NotFound", err)
+	}
+}
+
+func TestUniqueOnSQLite(t *testing.T) {
+	s := openOn(t, Options{})
+	err := s.write(t.Context(), func(tx *sql.Tx) error {
+		_, err := tx.ExecContext(t.Context(), `INSERT INTO sequences (name, last) VALUES ('users', 1)`)
+		return err
+	})
+	e, _ := errors.AsType[*Error](err)
+	if e == nil || e.Code != AlreadyExists || e.Kind != "sequence" || e.Unique != "name" {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestSecondWriterWaitsNoLongerThanItsCall(t *testing.T) {
+	for name, path := range map[string]string{"file": t.TempDir() + "/busy.db", "postgres": pgtest.Start(t)} {
+		t.Run(name, func(t *testing.T) {
+			a, b := openOn(t, Options{Path: path}), openOn(t, Options{Path: path})
+			hold, release := make(chan struct{}), make(chan struct{})
+			var wg sync.WaitGroup
+			wg.Go(func() {
+				if err := a.change(t.Context(), func(*change) error { close(hold); <-release; return nil }); err != nil {
+					t.Error(err)
+				}
+			})
+			<-hold
+			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+			defer cancel()
+			if _, err := b.CreateUser(ctx, User{Name: "Ada", Email: "ada@example.com"}); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("error %v, want the context's", err)
+			}
+			close(release)
+			wg.Wait()
+			if _, err := b.CreateUser(t.Context(), User{Name: "Ada", Email: "ada@example.com"}); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestUnreachableServer has a server that accepts connections and says nothing.
+func TestUnreachableServer(t *testing.T) {
+	l, err := new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, err = Open(t.Context(), Options{Path: "postgres://ada@" + l.Addr().String() + "/db?sslmode=disable", ConnectTimeout: 50 * time.Millisecond})
+	if err == nil || errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrUnavailable) {
+		t.Errorf("error %v, want ErrUnavailable", err)
+	}
+}

@@ -20,14 +20,15 @@ const (
 )
 
 // Dependency is something that services need in order to serve: a database, an
-// endpoint, or any combination that Probe makes of them. The services are shown
+// endpoint, or a combination of them. The services are shown
 // as UNKNOWN until it was first probed, as NOT_SERVING after three failures in a
 // row, and as SERVING again after two successes in a row.
 type Dependency struct {
 	Name string
 	// Services need it; "" is the server as a whole.
 	Services []string
-	// Probe returns nil if all is well. It must end when its context does.
+	// Probe returns nil if all is well. It must end when its context does. Its
+	// errors are logged. See HTTPProbe, AllOf and AnyOf.
 	Probe func(context.Context) error
 	// Interval is the time between probes, and Timeout the longest that one may
 	// take; 0 means 5 s and 1 s.
@@ -40,6 +41,7 @@ func (s *Server) startProbers() {
 		Name:     "store",
 		Services: []string{"", pb.UserService_ServiceDesc.ServiceName, pb.AuthService_ServiceDesc.ServiceName, filepb.FileService_ServiceDesc.ServiceName},
 		Probe:    s.store.Ping,
+		Interval: s.cfg.storeProbe,
 	}
 	// The store was just opened, which is as good as a probe.
 	s.startProber(storeDependency, healthpb.HealthCheckResponse_SERVING)

@@ -9,7 +9,9 @@ import (
 
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 
+	chatpb "github.com/grpcx/grpcx/testserver/proto/chat"
 	filepb "github.com/grpcx/grpcx/testserver/proto/file"
+	notificationpb "github.com/grpcx/grpcx/testserver/proto/notification"
 	pb "github.com/grpcx/grpcx/testserver/proto/userservice"
 )
 
@@ -38,8 +40,12 @@ type Dependency struct {
 // startProbers begins to probe the store and the configured dependencies.
 func (s *Server) startProbers() {
 	storeDependency := Dependency{
-		Name:     "store",
-		Services: []string{"", pb.UserService_ServiceDesc.ServiceName, pb.AuthService_ServiceDesc.ServiceName, filepb.FileService_ServiceDesc.ServiceName},
+		Name: "store",
+		Services: []string{
+			"", pb.UserService_ServiceDesc.ServiceName, pb.AuthService_ServiceDesc.ServiceName,
+			chatpb.ChatService_ServiceDesc.ServiceName, filepb.FileService_ServiceDesc.ServiceName,
+			notificationpb.NotificationService_ServiceDesc.ServiceName,
+		},
 		Probe:    s.store.Ping,
 		Interval: s.cfg.storeProbe,
 	}

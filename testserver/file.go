@@ -22,8 +22,6 @@ const (
 	transferIdle     = 5 * time.Minute
 	storeTimeout     = time.Minute // of describing uploaded content to the store
 	defaultFileLimit = 50
-	// anonymous owns the files of clients that do not say who they are.
-	anonymous = "anonymous"
 )
 
 // fileServer is file.FileService. The store describes the files, and dir holds
@@ -146,8 +144,6 @@ func fileInfo(f store.File) *filepb.FileInfo {
 	}
 }
 
-type interruptKey struct{}
-
 // idleTimer ends a call whose transfer stands still, even while its handler
 // waits for the client.
 type idleTimer struct {
@@ -157,11 +153,8 @@ type idleTimer struct {
 
 // watchIdle starts a timer for the call of ctx. The caller stops it.
 func watchIdle(ctx context.Context, limit time.Duration) *idleTimer {
-	interrupt, _ := ctx.Value(interruptKey{}).(context.CancelCauseFunc)
 	return &idleTimer{limit: limit, timer: time.AfterFunc(limit, func() {
-		if interrupt != nil {
-			interrupt(status.Errorf(codes.DeadlineExceeded, "nothing was transferred for %v", limit))
-		}
+		interrupt(ctx, status.Errorf(codes.DeadlineExceeded, "nothing was transferred for %v", limit))
 	})}
 }
 

@@ -17,6 +17,9 @@ type identity struct {
 	Roles  []string
 }
 
+// anonymous stands for clients that do not say who they are.
+const anonymous = "anonymous"
+
 type identityKey struct{}
 
 func withIdentity(ctx context.Context, id identity) context.Context {

@@ -186,6 +186,16 @@ func mapped(ctx context.Context, _ *call, next func(context.Context) error) erro
 	return toStatus(next(ctx))
 }
 
+type interruptKey struct{}
+
+// interrupt ends the call of ctx with that error, even if its handler hangs in
+// receiving or sending.
+func interrupt(ctx context.Context, err error) {
+	if end, ok := ctx.Value(interruptKey{}).(context.CancelCauseFunc); ok {
+		end(err)
+	}
+}
+
 // untilStop returns a context that also ends when the server is told to stop.
 func untilStop(ctx, running context.Context) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -67,6 +67,8 @@ func storeStatus(e *store.Error) error {
 		return invalid(e)
 	case store.Lagging:
 		return status.Error(codes.ResourceExhausted, "the stream fell too far behind; begin it again")
+	case store.Exhausted:
+		return status.Error(codes.ResourceExhausted, e.Error())
 	}
 	return &statusError{status: status.New(codes.Internal, "internal error"), cause: e}
 }

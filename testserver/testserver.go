@@ -19,7 +19,9 @@ import (
 	"google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/keepalive"
 
+	chatpb "github.com/grpcx/grpcx/testserver/proto/chat"
 	filepb "github.com/grpcx/grpcx/testserver/proto/file"
+	notificationpb "github.com/grpcx/grpcx/testserver/proto/notification"
 	pb "github.com/grpcx/grpcx/testserver/proto/userservice"
 	"github.com/grpcx/grpcx/testserver/store"
 )
@@ -85,6 +87,8 @@ type Config struct {
 	loginDelay time.Duration    // first delay of repeated failures; 0 means 200 ms
 	fileIdle   time.Duration    // longest pause of a transfer; 0 means 5 minutes
 	storeProbe time.Duration    // between probes of the store; 0 means 5 s
+	beat       time.Duration    // between signs of life for other nodes; 0 means 2 s
+	poll       time.Duration    // of the store; see store.Options
 }
 
 // Server is the reference server. Every Server must be ended by Shutdown.
@@ -95,6 +99,10 @@ type Server struct {
 	store *store.Store
 	board *board
 	files *fileServer
+
+	presence      *presence
+	chat          *chatServer
+	notifications *notificationServer
 
 	chain []stage // what every call passes
 
@@ -124,7 +132,9 @@ func New(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.store, err = store.Open(context.Background(), store.Options{Path: cfg.Store, Now: cfg.now, Logger: s.log})
+	s.store, err = store.Open(context.Background(), store.Options{
+		Path: cfg.Store, Now: cfg.now, PollInterval: cfg.poll, Logger: s.log,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -143,6 +153,9 @@ func New(cfg Config) (*Server, error) {
 	s.grpc = grpc.NewServer(s.options()...)
 	s.register(tokens)
 	s.startProbers()
+	if s.store.Shared() {
+		s.probers.Go(func() { s.presence.run(s.running, cmp.Or(cfg.beat, beatInterval)) })
+	}
 	return s, nil
 }
 
@@ -173,6 +186,11 @@ func (s *Server) register(tokens *tokens) {
 	healthpb.RegisterHealthServer(s.grpc, &healthServer{board: s.board, running: s.running})
 	filepb.RegisterFileServiceServer(s.grpc, s.files)
 	grpc_testing.RegisterTestServiceServer(s.grpc, &interopServer{})
+	s.presence = newPresence(s.store, s.log)
+	s.chat = newChatServer(s.store, s.presence, s.running, s.log)
+	chatpb.RegisterChatServiceServer(s.grpc, s.chat)
+	s.notifications = newNotificationServer(s.store, s.presence, s.running, s.log)
+	notificationpb.RegisterNotificationServiceServer(s.grpc, s.notifications)
 	registerReflection(s.grpc)
 
 	s.board.set("", healthpb.HealthCheckResponse_SERVING)
@@ -236,7 +254,9 @@ func (s *Server) end(ctx context.Context) error {
 	s.served.Wait()
 	s.handlers.Wait()
 	s.probers.Wait()
-	return errors.Join(late, s.files.dir.close(), s.store.Close())
+	s.chat.rooms.wait()
+	s.notifications.tails.wait()
+	return errors.Join(late, s.presence.close(), s.files.dir.close(), s.store.Close())
 }
 
 // cutOff ends the calls under way: with a status, for as long as ctx leaves time

@@ -27,6 +27,7 @@ const (
 	Expired                       // the token or session is past its time
 	Revoked                       // the token or session was revoked
 	Lagging                       // the events asked for are no longer kept
+	Exhausted                     // there are as many as there may be
 )
 
 // ErrUnavailable is in the chain of an error where the database could not be
@@ -81,6 +82,8 @@ func (e *Error) Error() string {
 		b.WriteString(" revoked")
 	case Lagging:
 		b.WriteString(" fell too far behind")
+	case Exhausted:
+		b.WriteString(" are as many as there may be")
 	case Invalid:
 		for i, f := range e.Fields {
 			sep := "; "

@@ -35,6 +35,13 @@ type Options struct {
 	ConnectTimeout time.Duration
 	// KeepEvents is how many events are kept for watchers, about; 0 means 100,000.
 	KeepEvents int64
+	// KeepMessages is how many messages a room shows; 0 means 1,000.
+	KeepMessages int64
+	// KeepNotifications is how many notifications are kept for subscribers; 0
+	// means 10,000.
+	KeepNotifications int64
+	// MaxRooms is how many rooms there may be; 0 means 10,000.
+	MaxRooms int64
 	// PollInterval is how often the Store looks for what other processes did to a
 	// database that they share, should it not have been told; 0 means one second.
 	PollInterval time.Duration
@@ -60,6 +67,8 @@ type Store struct {
 	stop       context.CancelFunc
 	background sync.WaitGroup
 
+	groups groups
+
 	mu      sync.Mutex
 	changed map[string]chan struct{} // by topic; closed and dropped when it is woken
 }
@@ -68,6 +77,9 @@ type Store struct {
 // schema up to date.
 func Open(ctx context.Context, opts Options) (*Store, error) {
 	opts.KeepEvents = cmp.Or(opts.KeepEvents, 100_000)
+	opts.KeepMessages = cmp.Or(opts.KeepMessages, 1000)
+	opts.KeepNotifications = cmp.Or(opts.KeepNotifications, 10_000)
+	opts.MaxRooms = cmp.Or(opts.MaxRooms, 10_000)
 	opts.PollInterval = cmp.Or(opts.PollInterval, time.Second)
 	opts.ConnectTimeout = cmp.Or(opts.ConnectTimeout, 10*time.Second)
 	if opts.Now == nil {
@@ -97,6 +109,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 
 // Close closes the database. Calls that are under way may fail.
 func (s *Store) Close() error {
+	s.groups.done.Wait()
 	s.stop()
 	s.background.Wait()
 	var errs []error

@@ -87,6 +87,9 @@ type seat struct {
 // ends it by close.
 func (s *chatServer) join(ctx context.Context, room, userID, username string, history int64) (*seat, error) {
 	m := store.Member{Stream: newStream(), Room: room, UserID: userID, Username: s.displayName(ctx, userID, username)}
+	if err := m.Validate(); err != nil {
+		return nil, err
+	}
 	stay, err := s.presence.enter(ctx)
 	if err != nil {
 		return nil, err

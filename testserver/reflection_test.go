@@ -58,8 +58,8 @@ func TestReflection(t *testing.T) {
 		for _, s := range resp.GetListServicesResponse().GetService() {
 			names = append(names, s.GetName())
 		}
-		want := "file.FileService grpc.health.v1.Health grpc.reflection.v1.ServerReflection grpc.reflection.v1alpha.ServerReflection " +
-			"grpc.testing.TestService userservice.AuthService userservice.HealthCheck userservice.UserService"
+		want := "chat.ChatService file.FileService grpc.health.v1.Health grpc.reflection.v1.ServerReflection grpc.reflection.v1alpha.ServerReflection " +
+			"grpc.testing.TestService notification.NotificationService userservice.AuthService userservice.HealthCheck userservice.UserService"
 		if got := strings.Join(names, " "); got != want {
 			t.Errorf("services %s, want %s", got, want)
 		}

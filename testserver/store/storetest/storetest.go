@@ -40,6 +40,20 @@ func Run(t *testing.T, open func(*testing.T, store.Options) *store.Store) {
 		"pages of files":            testFilePages,
 		"one file by many at once":  testFileRace,
 		"identity":                  testIdentity,
+		"rooms":                     testRooms,
+		"members of a room":         testMembers,
+		"messages":                  testMessages,
+		"history in pages":          testHistory,
+		"pages of long messages":    testBigPages,
+		"messages in order, once":   testRoomFeed,
+		"typing":                    testTyping,
+		"room left behind":          testRoomLagging,
+		"writes in groups":          testGroups,
+		"nodes that die":            testNodes,
+		"notifications":             testNotifications,
+		"subscriptions count":       testWants,
+		"notifications in order":    testNotificationOrder,
+		"subscriber left behind":    testNotificationsLagging,
 	} {
 		t.Run(name, func(t *testing.T) { test(t, open) })
 	}

@@ -126,6 +126,10 @@ func (s *chatServer) JoinRoom(req *chatpb.JoinRoomRequest, stream grpc.ServerStr
 		return err
 	}
 	defer seat.close()
+	// The header tells that the membership is in force.
+	if err := stream.SendHeader(nil); err != nil {
+		return err
+	}
 	return seat.deliver(func(e *roomEntry) error {
 		if e.message == nil {
 			return nil

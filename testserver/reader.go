@@ -120,6 +120,9 @@ func (r *reader[E]) take() (entries []E, behind bool, err error) {
 		return nil, false, t.failed
 	}
 	if !r.live && r.seen >= t.floor {
+		if r.seen > t.last {
+			return nil, false, nil // ahead of the tail, having read the store
+		}
 		r.live = true
 		r.pos = t.first + int64(sort.Search(len(t.recent), func(i int) bool { return t.recent[i].number() > r.seen }))
 	}

@@ -52,6 +52,7 @@ type tail[E entry] struct {
 	recent  []E
 	first   int64 // position of recent[0], counted from the beginning
 	floor   int64 // number of the last entry before recent
+	last    int64 // number of the last entry that was read
 	bytes   int   // size of recent
 	failed  error // why there will be nothing more
 }
@@ -104,7 +105,7 @@ func (t *tail[E]) begin(ctx context.Context) (func(context.Context) ([]E, error)
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.floor = last
+	t.floor, t.last = last, last
 	t.wake()
 	return next, nil
 }
@@ -118,6 +119,7 @@ func (t *tail[E]) append(entries []E) {
 	for _, e := range entries {
 		t.recent = append(t.recent, e)
 		t.bytes += e.size()
+		t.last = e.number()
 	}
 	t.trim()
 	t.wake()

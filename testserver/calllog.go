@@ -15,7 +15,8 @@ import (
 
 // logged writes one record a call. It has the names of the metadata but not the
 // values, and the cause of a server's failure but not the text of other
-// statuses, which may quote the request.
+// statuses, which may quote the request. The logger adds the ids of the request
+// and of the trace.
 func (s *Server) logged(ctx context.Context, c *call, next func(context.Context) error) error {
 	start := time.Now()
 	err := next(ctx)
@@ -27,13 +28,19 @@ func (s *Server) logged(ctx context.Context, c *call, next func(context.Context)
 	if !s.log.Enabled(ctx, level) {
 		return err
 	}
-	id, _ := ctx.Value(requestIDKey{}).(string)
-	attrs := []slog.Attr{
-		slog.String("method", c.method), slog.String("code", code.String()),
-		slog.Duration("elapsed", time.Since(start)), slog.String("request_id", id),
+	attrs := make([]slog.Attr, 0, 12)
+	attrs = append(attrs, slog.String("method", shorten(c.method)), slog.String("code", code.String()),
+		slog.Duration("elapsed", time.Since(start)))
+	if c.user != "" {
+		attrs = append(attrs, slog.String("user", shorten(c.user)))
 	}
 	if p, ok := peer.FromContext(ctx); ok {
 		attrs = append(attrs, slog.String("peer", p.Addr.String()))
+	}
+	attrs = append(attrs, slog.Int64("received_bytes", c.traffic.receivedBytes.Load()),
+		slog.Int64("sent_bytes", c.traffic.sentBytes.Load()))
+	if c.kind != kindUnary {
+		attrs = append(attrs, slog.Int64("received", c.traffic.received.Load()), slog.Int64("sent", c.traffic.sent.Load()))
 	}
 	if cause := errors.Unwrap(err); cause != nil {
 		attrs = append(attrs, slog.String("cause", cause.Error()))

@@ -64,8 +64,8 @@ func TestHealthCheckAndList(t *testing.T) {
 	c := healthpb.NewHealthClient(dial(t, s))
 	all := []string{
 		"", "userservice.UserService", "userservice.AuthService", "userservice.HealthCheck", "grpc.health.v1.Health",
-		"chat.ChatService", "file.FileService", "notification.NotificationService", "grpc.testing.TestService",
-		"grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection",
+		"chat.ChatService", "file.FileService", "notification.NotificationService", "telemetry.LogService", "telemetry.MetricsService",
+		"grpc.testing.TestService", "grpc.reflection.v1.ServerReflection", "grpc.reflection.v1alpha.ServerReflection",
 	}
 	list, err := c.List(withDeadline(t), &healthpb.HealthListRequest{})
 	if err != nil || len(list.GetStatuses()) != len(all) {

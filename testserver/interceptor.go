@@ -24,8 +24,11 @@ func (e stoppingError) GRPCStatus() *status.Status { return status.New(codes.Una
 
 // call is what the stages know of a call.
 type call struct {
-	method string // "/package.Service/Method", as the client sent it
-	known  bool   // the server has that method
+	method  string // "/package.Service/Method", as the client sent it
+	known   bool   // the server has that method
+	kind    string // see callKind
+	user    string // id of the user who was proved to make the call, once that is known
+	traffic traffic
 
 	interrupt context.CancelCauseFunc // ends the call with the cause as its error
 	received  []func(message any) error
@@ -67,7 +70,8 @@ type stage func(ctx context.Context, c *call, next func(context.Context) error) 
 // stages are in the order in which a call passes them. Those before mapped see
 // errors with the status that the client gets.
 func (s *Server) stages() []stage {
-	return []stage{s.recovered, s.identified, s.logged, mapped}
+	// The second recovered lets those before it see a panic as the error that it becomes.
+	return []stage{s.recovered, s.identified, s.traced, s.measured, s.logged, s.recovered, mapped}
 }
 
 // handle runs a call through all stages.
@@ -76,7 +80,12 @@ func (s *Server) handle(ctx context.Context, c *call, handler func(context.Conte
 	defer c.interrupt(nil)
 	ctx = context.WithValue(ctx, interruptKey{}, c.interrupt)
 	defer context.AfterFunc(s.forced, func() { c.interrupt(context.Cause(s.forced)) })()
-	next := handler
+	next := func(ctx context.Context) error {
+		if id, ok := caller(ctx); ok {
+			c.user = id.UserID
+		}
+		return handler(ctx)
+	}
 	for _, st := range slices.Backward(s.chain) {
 		inner := next
 		next = func(ctx context.Context) error { return st(ctx, c, inner) }
@@ -85,7 +94,7 @@ func (s *Server) handle(ctx context.Context, c *call, handler func(context.Conte
 }
 
 func (s *Server) interceptUnary(ctx context.Context, req any, info *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (resp any, err error) {
-	c := &call{method: info.FullMethod, known: true}
+	c := &call{method: info.FullMethod, known: true, kind: callKind(false, false)}
 	err = s.handle(ctx, c, func(ctx context.Context) error {
 		if err := c.receive(req); err != nil {
 			return err
@@ -100,7 +109,8 @@ func (s *Server) interceptUnary(ctx context.Context, req any, info *grpc.UnarySe
 }
 
 func (s *Server) interceptStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	return s.handleStream(ss, &call{method: info.FullMethod, known: true}, func(stream grpc.ServerStream) error {
+	c := &call{method: info.FullMethod, known: true, kind: callKind(info.IsClientStream, info.IsServerStream)}
+	return s.handleStream(ss, c, func(stream grpc.ServerStream) error {
 		return handler(srv, stream)
 	})
 }

@@ -59,7 +59,8 @@ func TestReflection(t *testing.T) {
 			names = append(names, s.GetName())
 		}
 		want := "chat.ChatService file.FileService grpc.health.v1.Health grpc.reflection.v1.ServerReflection grpc.reflection.v1alpha.ServerReflection " +
-			"grpc.testing.TestService notification.NotificationService userservice.AuthService userservice.HealthCheck userservice.UserService"
+			"grpc.testing.TestService notification.NotificationService telemetry.LogService telemetry.MetricsService " +
+			"userservice.AuthService userservice.HealthCheck userservice.UserService"
 		if got := strings.Join(names, " "); got != want {
 			t.Errorf("services %s, want %s", got, want)
 		}

@@ -22,6 +22,7 @@ import (
 	chatpb "github.com/grpcx/grpcx/testserver/proto/chat"
 	filepb "github.com/grpcx/grpcx/testserver/proto/file"
 	notificationpb "github.com/grpcx/grpcx/testserver/proto/notification"
+	telemetrypb "github.com/grpcx/grpcx/testserver/proto/telemetry"
 	pb "github.com/grpcx/grpcx/testserver/proto/userservice"
 	"github.com/grpcx/grpcx/testserver/store"
 )
@@ -40,6 +41,10 @@ type Config struct {
 	Store string
 	// Logger receives one record a call, without payloads and secrets; nil is silent.
 	Logger *slog.Logger
+	// Tracing says where the spans of calls go.
+	Tracing Tracing
+	// Profiling has AdminHandler serve profiles of the process.
+	Profiling bool
 	// Version is sent as the metadata server-version; "" means "dev".
 	Version string
 
@@ -104,6 +109,11 @@ type Server struct {
 	chat          *chatServer
 	notifications *notificationServer
 
+	metrics     *metrics
+	tracing     *tracing
+	tail        *logTail   // what LogService shows
+	connections func() int // how many are open; nil if nobody counts them
+
 	chain []stage // what every call passes
 
 	running  context.Context // ends when the shutdown begins, with stoppingError as its cause
@@ -124,10 +134,9 @@ func New(cfg Config) (*Server, error) {
 	if cfg.now == nil {
 		cfg.now = time.Now
 	}
-	s := &Server{cfg: cfg, log: cfg.Logger, board: newBoard()}
-	if s.log == nil {
-		s.log = slog.New(slog.DiscardHandler)
-	}
+	s := &Server{cfg: cfg, board: newBoard(), tail: &logTail{}}
+	s.log = newLogger(cfg.Logger, s.tail)
+	s.metrics = newMetrics(cfg.now)
 	tokens, err := newTokens(cfg)
 	if err != nil {
 		return nil, err
@@ -140,6 +149,9 @@ func New(cfg Config) (*Server, error) {
 	}
 	if s.files, err = newFileServer(cfg, s.store); err != nil {
 		return nil, errors.Join(err, s.store.Close())
+	}
+	if s.tracing, err = newTracing(cfg.Tracing, cfg.Version, s.log); err != nil {
+		return nil, errors.Join(err, s.files.dir.close(), s.store.Close())
 	}
 	s.running, s.stop = context.WithCancelCause(context.Background())
 	s.forced, s.force = context.WithCancelCause(context.Background())
@@ -191,6 +203,8 @@ func (s *Server) register(tokens *tokens) {
 	chatpb.RegisterChatServiceServer(s.grpc, s.chat)
 	s.notifications = newNotificationServer(s.store, s.presence, s.running, s.log)
 	notificationpb.RegisterNotificationServiceServer(s.grpc, s.notifications)
+	telemetrypb.RegisterLogServiceServer(s.grpc, &logServer{tail: s.tail, running: s.running, now: time.Now})
+	telemetrypb.RegisterMetricsServiceServer(s.grpc, &metricsServer{clients: s.metrics.clients})
 	registerReflection(s.grpc)
 
 	s.board.set("", healthpb.HealthCheckResponse_SERVING)
@@ -256,7 +270,7 @@ func (s *Server) end(ctx context.Context) error {
 	s.probers.Wait()
 	s.chat.rooms.wait()
 	s.notifications.tails.wait()
-	return errors.Join(late, s.presence.close(), s.files.dir.close(), s.store.Close())
+	return errors.Join(late, s.presence.close(), s.tracing.shutdown(ctx), s.files.dir.close(), s.store.Close())
 }
 
 // cutOff ends the calls under way: with a status, for as long as ctx leaves time

@@ -31,8 +31,8 @@ func (s *Server) logged(ctx context.Context, c *call, next func(context.Context)
 	attrs := make([]slog.Attr, 0, 12)
 	attrs = append(attrs, slog.String("method", shorten(c.method)), slog.String("code", code.String()),
 		slog.Duration("elapsed", time.Since(start)))
-	if c.user != "" {
-		attrs = append(attrs, slog.String("user", shorten(c.user)))
+	if c.caller.UserID != "" {
+		attrs = append(attrs, slog.String("user", shorten(c.caller.UserID)))
 	}
 	if p, ok := peer.FromContext(ctx); ok {
 		attrs = append(attrs, slog.String("peer", p.Addr.String()))

@@ -24,10 +24,10 @@ func (e stoppingError) GRPCStatus() *status.Status { return status.New(codes.Una
 
 // call is what the stages know of a call.
 type call struct {
-	method  string // "/package.Service/Method", as the client sent it
-	known   bool   // the server has that method
-	kind    string // see callKind
-	user    string // id of the user who was proved to make the call, once that is known
+	method  string   // "/package.Service/Method", as the client sent it
+	known   bool     // the server has that method
+	kind    string   // see callKind
+	caller  identity // set by authenticated, for the stages before it
 	traffic traffic
 
 	interrupt context.CancelCauseFunc // ends the call with the cause as its error
@@ -80,12 +80,7 @@ func (s *Server) handle(ctx context.Context, c *call, handler func(context.Conte
 	defer c.interrupt(nil)
 	ctx = context.WithValue(ctx, interruptKey{}, c.interrupt)
 	defer context.AfterFunc(s.forced, func() { c.interrupt(context.Cause(s.forced)) })()
-	next := func(ctx context.Context) error {
-		if id, ok := caller(ctx); ok {
-			c.user = id.UserID
-		}
-		return handler(ctx)
-	}
+	next := handler
 	for _, st := range slices.Backward(s.chain) {
 		inner := next
 		next = func(ctx context.Context) error { return st(ctx, c, inner) }

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"reflect"
 	"slices"
-	"unicode/utf8"
 
 	"go.opentelemetry.io/otel/trace"
 )
@@ -190,11 +189,7 @@ func textOf(method func() string) (text string) {
 // redactText is redact for texts of any length.
 func redactText(s string) string {
 	if len(s) > maxLogText {
-		end := maxLogText
-		for end > 0 && !utf8.RuneStart(s[end]) {
-			end--
-		}
-		s = s[:end] + "..."
+		s = cutText(s, maxLogText) + "..."
 	}
 	return redact(s)
 }

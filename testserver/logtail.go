@@ -113,5 +113,5 @@ func shortenText(s string) string {
 	if len(s) <= maxTailText {
 		return s
 	}
-	return strings.ToValidUTF8(strings.Clone(s[:maxTailText]), "") + "..."
+	return strings.Clone(cutText(s, maxTailText)) + "..."
 }

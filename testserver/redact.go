@@ -1,6 +1,9 @@
 package testserver
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
 // redactedText stands in the place of a secret.
 const redactedText = "[redacted]"
@@ -9,13 +12,13 @@ const redactedText = "[redacted]"
 // its value, and of a URL.
 const (
 	maxSecretName = 64
-	maxSecretURL  = 4096
+	maxSecretURL  = 1024
 )
 
 // redact returns a text without what looks like a secret in it: the value after
 // a name such as password or token, credentials after Bearer and Basic, JSON web
 // tokens, passwords in URLs, private keys. It would rather take too much than
-// too little, and what is redacted stays as it is when it is redacted again.
+// too little.
 func redact(s string) string {
 	var b strings.Builder
 	done := 0
@@ -87,10 +90,7 @@ func namedSecret(s string, i int) (from, to int) {
 	for from < len(s) && strings.IndexByte(" \t=:>", s[from]) >= 0 {
 		from++
 	}
-	if strings.HasPrefix(s[from:], redactedText) {
-		return 0, 0
-	}
-	for from < len(s) && strings.IndexByte("[({", s[from]) >= 0 {
+	for from < len(s) && strings.IndexByte("[({", s[from]) >= 0 && !strings.HasPrefix(s[from:], redactedText) {
 		from++
 	}
 	for _, quote := range []string{`\"`, `"`, `'`, "`"} {
@@ -100,7 +100,7 @@ func namedSecret(s string, i int) (from, to int) {
 		}
 	}
 	if isHeaderName(name) {
-		return from, tokenEnd(s, from, "\r\n")
+		return unlessRedacted(s, from, tokenEnd(s, from, "\r\n"))
 	}
 	return unlessRedacted(s, from, valueEnd(s, from))
 }
@@ -144,7 +144,7 @@ func tokenEnd(s string, from int, stop string) int {
 // before the @ if there is no colon. The password may have any characters, for
 // URLs that are no good appear in errors.
 func urlSecret(s string, from int) (int, int) {
-	s = s[:min(len(s), from+maxSecretURL)]
+	s = cutText(s, from+maxSecretURL)
 	end := tokenEnd(s, from, " \t\r\n\"'`<>")
 	authority := s[from:tokenEnd(s, from, " \t\r\n\"'`<>/?#")]
 	colon := strings.IndexByte(authority, ':')
@@ -278,4 +278,15 @@ func isSecretKey(adjective string) bool {
 
 func startsFold(s, prefix string) bool {
 	return len(s) >= len(prefix) && strings.EqualFold(s[:len(prefix)], prefix)
+}
+
+// cutText returns s up to a length, and no part of a character.
+func cutText(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	for most > 0 && !utf8.RuneStart(s[most]) {
+		most--
+	}
+	return s[:most]
 }

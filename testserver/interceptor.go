@@ -104,6 +104,9 @@ func (s *Server) interceptUnary(ctx context.Context, req any, info *grpc.UnarySe
 }
 
 func (s *Server) interceptStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	if srv == nil {
+		return handler(srv, ss) // that is unknown, which runs the stages
+	}
 	c := &call{method: info.FullMethod, known: true, kind: callKind(info.IsClientStream, info.IsServerStream)}
 	return s.handleStream(ss, c, func(stream grpc.ServerStream) error {
 		return handler(srv, stream)

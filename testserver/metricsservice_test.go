@@ -32,9 +32,9 @@ func record(t *testing.T, s *Server, metrics ...*pb.Metric) (*pb.RecordResponse,
 }
 
 func TestRecordMetrics(t *testing.T) {
-	clock := &stoppedClock{now: time.Now()}
-	s := Start(t, Config{now: clock.Now})
-	ago := func(d time.Duration) *timestamppb.Timestamp { return timestamppb.New(clock.Now().Add(-d)) }
+	var c clock
+	s := Start(t, Config{now: c.now})
+	ago := func(d time.Duration) *timestamppb.Timestamp { return timestamppb.New(c.now().Add(-d)) }
 	resp, err := record(t, s,
 		&pb.Metric{Name: "queue_length", Value: 3},
 		&pb.Metric{Name: "queue_length", Value: 7},
@@ -77,7 +77,7 @@ func TestRecordMetrics(t *testing.T) {
 		}
 	}
 
-	clock.advance(clientSeriesTTL + time.Minute)
+	c.advance(clientSeriesTTL + time.Minute)
 	if _, err := record(t, s, &pb.Metric{Name: "other", Value: 1}); err != nil {
 		t.Error(err)
 	}
@@ -85,24 +85,6 @@ func TestRecordMetrics(t *testing.T) {
 	if families["grpcx_client_latency"] != nil || families["grpcx_client_other"] == nil {
 		t.Error("a series to which nothing came for an hour is still shown, or another is not")
 	}
-}
-
-// stoppedClock stands still between its advances.
-type stoppedClock struct {
-	mu  sync.Mutex
-	now time.Time
-}
-
-func (c *stoppedClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *stoppedClock) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
 }
 
 func TestRecordMetricsRefuses(t *testing.T) {
@@ -159,8 +141,8 @@ func TestRecordMetricsRefuses(t *testing.T) {
 }
 
 func TestRecordMetricsCapsSeries(t *testing.T) {
-	clock := &stoppedClock{now: time.Now()}
-	s := Start(t, Config{now: clock.Now})
+	var c clock
+	s := Start(t, Config{now: c.now})
 	var metrics []*pb.Metric
 	for i := range maxClientSeries + 1 {
 		metrics = append(metrics, &pb.Metric{Name: "m", Tags: map[string]string{"i": fmt.Sprint(i)}})
@@ -173,7 +155,7 @@ func TestRecordMetricsCapsSeries(t *testing.T) {
 	if _, err := record(t, s, metrics[0]); err != nil {
 		t.Errorf("a series that there is: %v", err)
 	}
-	clock.advance(clientSeriesTTL + time.Second)
+	c.advance(clientSeriesTTL + time.Second)
 	if _, err := record(t, s, metrics[maxClientSeries]); err != nil {
 		t.Errorf("after the others ended: %v", err)
 	}

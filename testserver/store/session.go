@@ -6,23 +6,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 )
 
-// Credential is what a username logs in with.
-type Credential struct {
+// Session is one login: the family of the refresh tokens that descend from it.
+type Session struct {
+	ID       string
 	Username string
 	UserID   string
 	Roles    []string
-	Hash     string // of the password, in the caller's encoding
-	Builtin  bool   // made from the default credentials
-}
-
-// Session is one login: the family of the refresh tokens that descend from it.
-type Session struct {
-	ID         string
-	Credential Credential // without its hash
+	// Proof is the caller's, who compares it to tell whether the credential is
+	// still the one that logged in.
+	Proof string
+	// ExpiresAt is that of the newest refresh token.
+	ExpiresAt time.Time
 }
 
 // RefreshToken is known by the hash of its text alone.
@@ -31,63 +28,23 @@ type RefreshToken struct {
 	ExpiresAt time.Time
 }
 
-// Credential returns the credential of that username.
-func (s *Store) Credential(ctx context.Context, username string) (Credential, error) {
-	c := Credential{Username: username}
-	var roles []byte
-	if strings.ContainsRune(username, 0) {
-		return Credential{}, notFound("credential", "") // PostgreSQL has no such text
-	}
-	err := s.reader.QueryRowContext(ctx, `SELECT user_id, roles, hash, builtin FROM credentials WHERE username = $1`,
-		username).Scan(&c.UserID, &roles, &c.Hash, &c.Builtin)
-	if errors.Is(err, sql.ErrNoRows) {
-		return Credential{}, notFound("credential", "")
-	}
-	if err == nil {
-		err = json.Unmarshal(roles, &c.Roles)
-	}
-	if err != nil {
-		return Credential{}, fmt.Errorf("get credential: %w", cause(ctx, err))
-	}
-	return c, nil
-}
-
-// PutCredential stores a credential in the place of any other of that username,
-// whose sessions end.
-func (s *Store) PutCredential(ctx context.Context, c Credential) error {
-	roles, err := json.Marshal(nonNil(c.Roles))
+// CreateSession stores a session with its first refresh token, which decides how
+// long it lasts. It also drops the sessions whose time is over.
+func (s *Store) CreateSession(ctx context.Context, sess Session, t RefreshToken) error {
+	roles, err := json.Marshal(nonNil(sess.Roles))
 	if err != nil {
 		return err
 	}
 	err = s.write(ctx, func(tx *sql.Tx) error {
-		// Nodes that start at once all put the same one.
-		if _, err := tx.ExecContext(ctx, `INSERT INTO credentials (username, user_id, roles, hash, builtin)
-			VALUES ($1, $2, $3, $4, $5) ON CONFLICT (username) DO UPDATE SET
-			user_id = excluded.user_id, roles = excluded.roles, hash = excluded.hash, builtin = excluded.builtin`,
-			c.Username, c.UserID, string(roles), c.Hash, c.Builtin); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE username = $1`, c.Username)
-		return err
-	})
-	if err != nil {
-		return fmt.Errorf("put credential: %w", err)
-	}
-	return nil
-}
-
-// CreateSession stores a session of the username with its first refresh token.
-// It also drops the sessions whose time is over.
-func (s *Store) CreateSession(ctx context.Context, id, username string, t RefreshToken) error {
-	err := s.write(ctx, func(tx *sql.Tx) error {
 		if _, err := tx.ExecContext(ctx, `DELETE FROM sessions WHERE expires_at <= $1`, s.now().UnixMicro()); err != nil {
 			return err
 		}
-		if _, err := tx.ExecContext(ctx, `INSERT INTO sessions (id, username, expires_at, revoked) VALUES ($1, $2, $3, $4)`,
-			id, username, t.ExpiresAt.UnixMicro(), false); err != nil {
+		if _, err := tx.ExecContext(ctx, `INSERT INTO sessions (id, username, user_id, roles, proof, expires_at, revoked)
+			VALUES ($1, $2, $3, $4, $5, $6, 0)`,
+			sess.ID, sess.Username, sess.UserID, string(roles), sess.Proof, t.ExpiresAt.UnixMicro()); err != nil {
 			return err
 		}
-		return insertToken(ctx, tx, id, t)
+		return insertToken(ctx, tx, sess.ID, t)
 	})
 	if err != nil {
 		return fmt.Errorf("create session: %w", err)
@@ -98,8 +55,10 @@ func (s *Store) CreateSession(ctx context.Context, id, username string, t Refres
 // Session returns a session that is in force: one that is neither revoked nor
 // past its time. Other sessions are NotFound.
 func (s *Store) Session(ctx context.Context, id string) (Session, error) {
-	sess, err := scanSession(s.reader.QueryRowContext(ctx, selectSession+` WHERE s.id = $1 AND NOT s.revoked AND s.expires_at > $2`,
-		id, s.now().UnixMicro()))
+	sess, revoked, err := scanSession(s.reader.QueryRowContext(ctx, selectSession+` WHERE s.id = $1`, id))
+	if err == nil && (revoked || !sess.ExpiresAt.After(s.now())) {
+		err = notFound("session", "")
+	}
 	if err != nil {
 		return Session{}, fmt.Errorf("get session: %w", cause(ctx, err))
 	}
@@ -108,37 +67,30 @@ func (s *Store) Session(ctx context.Context, id string) (Session, error) {
 
 // RotateToken exchanges a refresh token for the next one of its session. A token
 // that was used before is a sign of theft: it revokes the session, and the error
-// has the code Revoked. A token past its time is Expired.
+// has the code Revoked, beside which the session is returned. A token past its
+// time is Expired.
 func (s *Store) RotateToken(ctx context.Context, hash string, next RefreshToken) (Session, error) {
 	var sess Session
 	var refused error // reported after the commit, for a revocation must stay
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		var err error
 		var revoked bool
-		var expires int64
-		sess, err = scanSession(tx.QueryRowContext(ctx, selectSession+
-			` JOIN refresh_tokens t ON t.session_id = s.id WHERE t.hash = $1`, hash))
+		sess, revoked, err = scanSession(tx.QueryRowContext(ctx, selectByToken, hash))
 		if err != nil {
-			return err
-		}
-		if err := tx.QueryRowContext(ctx, `SELECT s.revoked, t.expires_at FROM sessions s
-			JOIN refresh_tokens t ON t.session_id = s.id WHERE t.hash = $1`, hash).Scan(&revoked, &expires); err != nil {
 			return err
 		}
 		if revoked {
 			return &Error{Code: Revoked, Kind: "session", Index: -1}
 		}
-		used, err := tx.ExecContext(ctx, `UPDATE refresh_tokens SET used = $1 WHERE hash = $2 AND NOT used`, true, hash)
-		if err != nil {
-			return err
-		}
-		n, err := used.RowsAffected()
-		if err != nil {
-			return err
-		}
-		if n == 0 {
+		var expires int64
+		err = tx.QueryRowContext(ctx, `UPDATE refresh_tokens SET used = $1 WHERE hash = $2 AND NOT used RETURNING expires_at`,
+			true, hash).Scan(&expires)
+		if errors.Is(err, sql.ErrNoRows) {
 			refused = &Error{Code: Revoked, Kind: "session", Index: -1}
-			return revoke(ctx, tx, sess.ID)
+			return revoke(ctx, tx, `id = $2`, sess.ID)
+		}
+		if err != nil {
+			return err
 		}
 		if expires <= s.now().UnixMicro() {
 			return &Error{Code: Expired, Kind: "refresh token", Index: -1}
@@ -150,37 +102,46 @@ func (s *Store) RotateToken(ctx context.Context, hash string, next RefreshToken)
 		return insertToken(ctx, tx, sess.ID, next)
 	})
 	if err = errors.Join(err, refused); err != nil {
-		return Session{}, fmt.Errorf("rotate token: %w", err)
+		return sess, fmt.Errorf("rotate token: %w", err)
 	}
+	sess.ExpiresAt = next.ExpiresAt
 	return sess, nil
 }
 
 // RevokeSession ends a session; one that is gone or revoked already stays so.
 func (s *Store) RevokeSession(ctx context.Context, id string) error {
-	if err := s.write(ctx, func(tx *sql.Tx) error { return revoke(ctx, tx, id) }); err != nil {
+	if err := s.write(ctx, func(tx *sql.Tx) error { return revoke(ctx, tx, `id = $2`, id) }); err != nil {
 		return fmt.Errorf("revoke session: %w", err)
 	}
 	return nil
 }
 
-// RevokeToken ends the session of a refresh token.
-func (s *Store) RevokeToken(ctx context.Context, hash string) error {
+// RevokeToken ends the session of a refresh token and returns its id.
+func (s *Store) RevokeToken(ctx context.Context, hash string) (string, error) {
+	var sess Session
 	err := s.write(ctx, func(tx *sql.Tx) error {
-		sess, err := scanSession(tx.QueryRowContext(ctx, selectSession+
-			` JOIN refresh_tokens t ON t.session_id = s.id WHERE t.hash = $1`, hash))
-		if err != nil {
+		var err error
+		if sess, _, err = scanSession(tx.QueryRowContext(ctx, selectByToken, hash)); err != nil {
 			return err
 		}
-		return revoke(ctx, tx, sess.ID)
+		return revoke(ctx, tx, `id = $2`, sess.ID)
 	})
 	if err != nil {
-		return fmt.Errorf("revoke session: %w", err)
+		return "", fmt.Errorf("revoke session: %w", err)
 	}
-	return nil
+	return sess.ID, nil
 }
 
-func revoke(ctx context.Context, tx *sql.Tx, id string) error {
-	_, err := tx.ExecContext(ctx, `UPDATE sessions SET revoked = $1 WHERE id = $2`, true, id)
+// revoke ends the sessions that meet the condition, in which $2 stands for arg.
+// They get the next number of a sequence, the lock on which puts revocations in
+// the order in which they are committed; see Revocations.
+func revoke(ctx context.Context, tx *sql.Tx, condition string, arg string) error {
+	var number int64
+	if err := tx.QueryRowContext(ctx, `UPDATE sequences SET last = last + 1 WHERE name = 'revocations' RETURNING last`).
+		Scan(&number); err != nil {
+		return fmt.Errorf("sequence revocations: %w", err)
+	}
+	_, err := tx.ExecContext(ctx, `UPDATE sessions SET revoked = $1 WHERE revoked = 0 AND `+condition, number, arg)
 	return err
 }
 
@@ -190,22 +151,24 @@ func insertToken(ctx context.Context, tx *sql.Tx, session string, t RefreshToken
 	return err
 }
 
-const selectSession = `SELECT s.id, c.username, c.user_id, c.roles, c.builtin
-	FROM sessions s JOIN credentials c ON c.username = s.username`
+const (
+	selectSession = `SELECT s.id, s.username, s.user_id, s.roles, s.proof, s.expires_at, s.revoked FROM sessions s`
+	selectByToken = selectSession + ` JOIN refresh_tokens t ON t.session_id = s.id WHERE t.hash = $1`
+)
 
-func scanSession(row *sql.Row) (Session, error) {
-	var s Session
+func scanSession(row *sql.Row) (sess Session, revoked bool, err error) {
 	var roles []byte
-	c := &s.Credential
-	err := row.Scan(&s.ID, &c.Username, &c.UserID, &roles, &c.Builtin)
+	var expires, number int64
+	err = row.Scan(&sess.ID, &sess.Username, &sess.UserID, &roles, &sess.Proof, &expires, &number)
 	if errors.Is(err, sql.ErrNoRows) {
-		return Session{}, notFound("session", "")
+		return Session{}, false, notFound("session", "")
 	}
 	if err != nil {
-		return Session{}, err
+		return Session{}, false, err
 	}
-	if err := json.Unmarshal(roles, &c.Roles); err != nil {
-		return Session{}, err
+	if err := json.Unmarshal(roles, &sess.Roles); err != nil {
+		return Session{}, false, err
 	}
-	return s, nil
+	sess.ExpiresAt = time.UnixMicro(expires).UTC()
+	return sess, number != 0, nil
 }

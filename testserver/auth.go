@@ -4,17 +4,11 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
-	"fmt"
-	"net"
 	"runtime"
 	"strings"
 	"sync"
 	"time"
 
-	"google.golang.org/genproto/googleapis/rpc/errdetails"
-	"google.golang.org/grpc/codes"
-	"google.golang.org/grpc/peer"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	pb "github.com/grpcx/grpcx/testserver/proto/userservice"
@@ -31,29 +25,34 @@ const (
 type authServer struct {
 	pb.UnimplementedAuthServiceServer
 	store    *store.Store
+	auth     *authenticator
 	tokens   *tokens
 	throttle *throttle
 	decoy    string        // checked where there is no credential, to take as long
-	hashing  chan struct{} // bounds the memory that password hashes use
+	hashing  chan struct{} // bounds the memory and the processors that password hashes use
 
-	admin        string // admin's password; "": no login is seeded
-	allowBuiltin bool
+	admin string // admin's password; "": no login is seeded
 
 	seeding sync.Mutex
 	seeded  bool
 }
 
-func newAuthServer(cfg Config, s *store.Store, t *tokens) *authServer {
+func newAuthServer(cfg Config, s *store.Store, auth *authenticator) *authServer {
 	a := &authServer{
 		store:    s,
-		tokens:   t,
+		auth:     auth,
+		tokens:   auth.tokens,
 		throttle: newThrottle(cfg.now, cmp.Or(cfg.loginDelay, 200*time.Millisecond)),
 		decoy:    decoyHash(),
-		hashing:  make(chan struct{}, runtime.GOMAXPROCS(0)),
-		admin:    cfg.AdminPassword,
+		// Half of the processors are left to all other calls.
+		hashing: make(chan struct{}, max(1, runtime.GOMAXPROCS(0)/2)),
+		admin:   cfg.AdminPassword,
 	}
-	if a.admin == "" && cfg.DefaultAdmin {
-		a.admin, a.allowBuiltin = defaultPassword, true
+	if auth.allowBuiltin {
+		a.admin = defaultPassword
+	}
+	if cfg.noThrottle {
+		a.throttle = nil
 	}
 	return a
 }
@@ -63,66 +62,93 @@ func (a *authServer) Login(ctx context.Context, req *pb.LoginRequest) (*pb.Login
 	if len(name) > maxLoginText || len(password) > maxLoginText || strings.ContainsRune(name, 0) {
 		return nil, errCredentials()
 	}
-	who := name + "\x00" + peerHost(ctx)
-	if err := a.admit(ctx, who, true); err != nil {
+	host := peerHost(ctx)
+	if a.throttle == nil {
+		return a.attempt(ctx, name, password, host)
+	}
+	if !a.throttle.enter(host) {
+		return nil, retryAfter("too many logins at once", time.Second)
+	}
+	defer a.throttle.leave(host)
+	delay, err := a.admit(name, host)
+	if err != nil {
 		return nil, err
 	}
+	if err := sleep(ctx, delay); err != nil {
+		return nil, err
+	}
+	return a.attempt(ctx, name, password, host)
+}
+
+// admit refuses an attempt after many failures, or returns how long to delay it.
+func (a *authServer) admit(name, host string) (time.Duration, error) {
+	if a.throttle == nil {
+		return 0, nil
+	}
+	delay, locked := a.throttle.check(name, host)
+	if locked > 0 {
+		return 0, retryAfter("too many failed logins", locked)
+	}
+	return delay, nil
+}
+
+func (a *authServer) attempt(ctx context.Context, name, password, host string) (*pb.LoginResponse, error) {
 	select {
 	case a.hashing <- struct{}{}:
-		defer func() { <-a.hashing }()
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
 	// Attempts that waited together do not all get the same answer.
-	if err := a.admit(ctx, who, false); err != nil {
-		return nil, err
+	_, err := a.admit(name, host)
+	var sess store.Session
+	var ok bool
+	if err == nil {
+		sess, ok, err = a.verify(ctx, name, password)
 	}
-	c, ok, err := a.verify(ctx, name, password)
-	if err != nil {
-		return nil, err
+	if err == nil && a.throttle != nil {
+		if ok {
+			a.throttle.succeeded(name, host)
+		} else {
+			a.throttle.failed(name, host)
+		}
 	}
-	if !ok {
-		a.throttle.failed(who)
+	<-a.hashing
+	switch {
+	case err != nil:
+		return nil, err
+	case !ok:
 		return nil, errCredentials()
 	}
-	a.throttle.succeeded(who)
-	return a.login(ctx, c)
+	return a.login(ctx, sess)
 }
 
-// admit refuses or, if so asked, delays an attempt after repeated failures.
-func (a *authServer) admit(ctx context.Context, who string, delayed bool) error {
-	delay, locked := a.throttle.check(who)
-	if locked > 0 {
-		return retryAfter("too many failed logins", locked)
-	}
-	if !delayed {
-		return nil
-	}
-	return sleep(ctx, delay)
-}
-
-// verify returns the credential if the password is right. It hashes once in any
-// case, so that the time does not tell whether the username exists.
-func (a *authServer) verify(ctx context.Context, name, password string) (store.Credential, bool, error) {
+// verify returns a session of the credential if the password is right. It hashes
+// once in any case, so that the time does not tell whether the username exists.
+func (a *authServer) verify(ctx context.Context, name, password string) (store.Session, bool, error) {
 	if err := a.seed(ctx); err != nil {
-		return store.Credential{}, false, err
+		return store.Session{}, false, err
 	}
+	// Looked up in any case too.
 	c, err := a.store.Credential(ctx, name)
-	known := err == nil && a.allowed(c)
 	if err != nil && store.CodeOf(err) != store.NotFound {
-		return store.Credential{}, false, err
+		return store.Session{}, false, err
 	}
 	hash := a.decoy
+	sess := store.Session{Username: name}
+	known := err == nil && (a.auth.allowBuiltin || !c.Builtin)
 	if known {
-		hash = c.Hash
+		hash, sess.UserID, sess.Roles, sess.Proof = c.Hash, c.UserID, c.Roles, proofStore
+		if c.Builtin {
+			sess.Proof = proofBuiltin
+		}
+	}
+	// The file has the last word.
+	if u, ok := a.auth.identities().users[name]; ok {
+		known = true
+		hash, sess.UserID, sess.Roles, sess.Proof = u.hash, u.UserID, u.Roles, u.proof
 	}
 	right, err := verifyPassword(hash, password)
-	return c, known && right, err
-}
-
-// allowed refuses a default credential that a store kept from a server that had them.
-func (a *authServer) allowed(c store.Credential) bool {
-	return a.allowBuiltin || !c.Builtin
+	return sess, known && right, err
 }
 
 // seed stores the admin's credential before the first login, and not when the
@@ -138,14 +164,14 @@ func (a *authServer) seed(ctx context.Context) error {
 		return err
 	}
 	same := false
-	if err == nil && c.Builtin == a.allowBuiltin {
+	if err == nil && c.Builtin == a.auth.allowBuiltin {
 		// A hash that cannot be read is replaced like one of another password.
 		same, _ = verifyPassword(c.Hash, a.admin)
 	}
 	if !same {
 		c = store.Credential{
 			Username: adminName, UserID: adminName, Roles: []string{adminName, "user"},
-			Hash: hashPassword(a.admin), Builtin: a.allowBuiltin,
+			Hash: HashPassword(a.admin), Builtin: a.auth.allowBuiltin,
 		}
 		if err := a.store.PutCredential(ctx, c); err != nil {
 			return err
@@ -155,54 +181,58 @@ func (a *authServer) seed(ctx context.Context) error {
 	return nil
 }
 
-func (a *authServer) login(ctx context.Context, c store.Credential) (*pb.LoginResponse, error) {
-	session := store.Session{ID: rand.Text(), Credential: c}
-	refresh, token := a.tokens.refresh()
-	if err := a.store.CreateSession(ctx, session.ID, c.Username, token); err != nil {
+func (a *authServer) login(ctx context.Context, sess store.Session) (*pb.LoginResponse, error) {
+	if err := a.auth.inForce(ctx, sess.UserID); err != nil {
 		return nil, err
 	}
-	access, err := a.tokens.access(session)
+	sess.ID = rand.Text()
+	refresh, token := a.tokens.refresh()
+	if err := a.store.CreateSession(ctx, sess, token); err != nil {
+		return nil, err
+	}
+	access, err := a.tokens.access(ctx, sess)
 	if err != nil {
-		return nil, fmt.Errorf("sign token: %w", err)
+		return nil, err
 	}
 	return &pb.LoginResponse{AccessToken: access, RefreshToken: refresh, ExpiresIn: int64(a.tokens.accessTTL.Seconds())}, nil
 }
 
 func (a *authServer) ValidateToken(ctx context.Context, req *pb.TokenRequest) (*pb.TokenResponse, error) {
-	c, expired, err := a.tokens.read(req.GetToken())
-	if err != nil || expired {
-		return nil, errToken("token", expired)
-	}
-	session, err := a.store.Session(ctx, c.Session)
-	if store.CodeOf(err) == store.NotFound || err == nil && !a.allowed(session.Credential) {
-		return nil, errToken("token", false)
-	}
+	said, sess, err := a.auth.token(ctx, req.GetToken())
 	if err != nil {
 		return nil, err
 	}
 	return &pb.TokenResponse{
-		Valid: true, UserId: c.Subject, Roles: c.Roles,
-		ExpiresIn: int64(c.ExpiresAt.Sub(a.tokens.now()).Seconds()),
+		Valid: true, UserId: sess.UserID, Roles: sess.Roles,
+		ExpiresIn: int64(said.ExpiresAt.Sub(a.tokens.now()).Seconds()),
 	}, nil
 }
 
 func (a *authServer) RefreshToken(ctx context.Context, req *pb.TokenRequest) (*pb.TokenResponse, error) {
 	refresh, next := a.tokens.refresh()
-	session, err := a.store.RotateToken(ctx, tokenHash(req.GetToken()), next)
+	sess, err := a.store.RotateToken(ctx, tokenHash(req.GetToken()), next)
 	switch code := store.CodeOf(err); {
 	case code == store.Expired:
 		return nil, errToken("refresh token", true)
-	case code != 0 || err == nil && !a.allowed(session.Credential):
+	case code == store.Revoked: // perhaps just now
+		a.auth.ended(sess.ID)
+		return nil, errToken("refresh token", false)
+	case code != 0:
 		return nil, errToken("refresh token", false)
 	case err != nil:
 		return nil, err
+	case !a.auth.standing(a.auth.identities(), sess):
+		return nil, errToken("refresh token", false)
 	}
-	access, err := a.tokens.access(session)
+	if err := a.auth.inForce(ctx, sess.UserID); err != nil {
+		return nil, err
+	}
+	access, err := a.tokens.access(ctx, sess)
 	if err != nil {
-		return nil, fmt.Errorf("sign token: %w", err)
+		return nil, err
 	}
 	return &pb.TokenResponse{
-		Valid: true, UserId: session.Credential.UserID, Roles: session.Credential.Roles,
+		Valid: true, UserId: sess.UserID, Roles: sess.Roles,
 		AccessToken: access, RefreshToken: refresh, ExpiresIn: int64(a.tokens.accessTTL.Seconds()),
 	}, nil
 }
@@ -210,11 +240,16 @@ func (a *authServer) RefreshToken(ctx context.Context, req *pb.TokenRequest) (*p
 // Logout takes an access token even when it is past its time: the session that
 // it belongs to may live on.
 func (a *authServer) Logout(ctx context.Context, req *pb.TokenRequest) (*emptypb.Empty, error) {
-	c, _, err := a.tokens.read(req.GetToken())
-	if err == nil {
-		err = a.store.RevokeSession(ctx, c.Session)
+	said, _, err := a.tokens.read(ctx, req.GetToken())
+	if err != nil {
+		return nil, err
+	}
+	var session string
+	if said != nil {
+		session = said.Session
+		err = a.store.RevokeSession(ctx, session)
 	} else {
-		err = a.store.RevokeToken(ctx, tokenHash(req.GetToken()))
+		session, err = a.store.RevokeToken(ctx, tokenHash(req.GetToken()))
 	}
 	if store.CodeOf(err) == store.NotFound {
 		return nil, errToken("token", false)
@@ -222,32 +257,11 @@ func (a *authServer) Logout(ctx context.Context, req *pb.TokenRequest) (*emptypb
 	if err != nil {
 		return nil, err
 	}
+	a.auth.ended(session)
 	return &emptypb.Empty{}, nil
 }
 
 // errCredentials is the same for a wrong username and a wrong password.
 func errCredentials() error {
-	return status.Error(codes.Unauthenticated, "wrong username or password")
-}
-
-// errToken tells a token past its time from any other bad one.
-func errToken(kind string, expired bool) error {
-	state, reason := "invalid", "TOKEN_INVALID"
-	if expired {
-		state, reason = "expired", "TOKEN_EXPIRED"
-	}
-	return withDetails(codes.Unauthenticated, kind+" is "+state, &errdetails.ErrorInfo{Reason: reason, Domain: "grpcx"})
-}
-
-// peerHost is where a call comes from, without the port.
-func peerHost(ctx context.Context) string {
-	p, ok := peer.FromContext(ctx)
-	if !ok {
-		return ""
-	}
-	host, _, err := net.SplitHostPort(p.Addr.String())
-	if err != nil {
-		return p.Addr.String()
-	}
-	return host
+	return unauthenticated("WRONG_CREDENTIALS", "wrong username or password")
 }

@@ -33,6 +33,10 @@ func caller(ctx context.Context) (identity, bool) {
 	return id, ok
 }
 
+func (i identity) equal(j identity) bool {
+	return i.UserID == j.UserID && slices.Equal(i.Roles, j.Roles)
+}
+
 func (i identity) has(role string) bool { return slices.Contains(i.Roles, role) }
 
 // actsAs returns the user for whom the call is made, of whom the request says

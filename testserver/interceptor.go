@@ -27,6 +27,7 @@ type call struct {
 	method  string   // "/package.Service/Method", as the client sent it
 	known   bool     // the server has that method
 	kind    string   // see callKind
+	stream  bool     // of messages, in either direction or both
 	caller  identity // set by authenticated, for the stages before it
 	traffic traffic
 
@@ -71,7 +72,10 @@ type stage func(ctx context.Context, c *call, next func(context.Context) error) 
 // errors with the status that the client gets.
 func (s *Server) stages() []stage {
 	// The second recovered lets those before it see a panic as the error that it becomes.
-	return []stage{s.recovered, s.identified, s.traced, s.measured, s.logged, s.recovered, mapped}
+	return []stage{
+		s.recovered, s.identified, s.traced, s.measured, s.logged, s.recovered, mapped,
+		s.limited, s.authenticated, s.authorised, s.validated,
+	}
 }
 
 // handle runs a call through all stages.
@@ -107,7 +111,7 @@ func (s *Server) interceptStream(srv any, ss grpc.ServerStream, info *grpc.Strea
 	if srv == nil {
 		return handler(srv, ss) // that is unknown, which runs the stages
 	}
-	c := &call{method: info.FullMethod, known: true, kind: callKind(info.IsClientStream, info.IsServerStream)}
+	c := &call{method: info.FullMethod, known: true, kind: callKind(info.IsClientStream, info.IsServerStream), stream: true}
 	return s.handleStream(ss, c, func(stream grpc.ServerStream) error {
 		return handler(srv, stream)
 	})
@@ -117,7 +121,7 @@ func (s *Server) interceptStream(srv any, ss grpc.ServerStream, info *grpc.Strea
 // pass the stages like any other.
 func (s *Server) unknown(_ any, ss grpc.ServerStream) error {
 	method, _ := grpc.MethodFromServerStream(ss)
-	c := &call{method: method}
+	c := &call{method: method, stream: true}
 	return s.handleStream(ss, c, func(grpc.ServerStream) error {
 		service, name, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/")
 		if _, ok := s.grpc.GetServiceInfo()[service]; !ok {

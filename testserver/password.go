@@ -2,15 +2,19 @@ package testserver
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"encoding/hex"
+	"errors"
 	"fmt"
 	"strings"
 
 	"golang.org/x/crypto/argon2"
 )
 
-// The cost of argon2id, after the OWASP password storage recommendation.
+// The cost of argon2id, after the OWASP password storage recommendation. All
+// hashes have the same, so that the time of a login does not tell users apart.
 const (
 	argonTime    = 2
 	argonMemory  = 19 * 1024 // KiB
@@ -19,11 +23,24 @@ const (
 	argonKey     = 32 // bytes
 )
 
-// hashPassword returns the password's hash in the PHC string format.
-func hashPassword(password string) string {
+const apiKeyPrefix = "grpcx_"
+
+// HashPassword returns the password's argon2id hash in the PHC string format, as
+// a file of identities has it. Passwords of more than 1,024 bytes never match.
+func HashPassword(password string) string {
 	salt := make([]byte, argonSalt)
 	rand.Read(salt) // never fails, by its contract
 	return encodeHash(salt, argonHash(password, salt))
+}
+
+// NewAPIKey returns a new key for the client, and the hash for the server's file
+// of identities.
+func NewAPIKey() (key, sha256Hex string) {
+	b := make([]byte, 32)
+	rand.Read(b) // never fails, by its contract
+	key = apiKeyPrefix + base64.RawURLEncoding.EncodeToString(b)
+	sum := sha256.Sum256([]byte(key))
+	return key, hex.EncodeToString(sum[:])
 }
 
 // decoyHash returns a hash that no password has, at the cost of none.
@@ -36,20 +53,31 @@ func decoyHash() string {
 // verifyPassword tells whether the hash is the password's. It takes the same
 // time for every password.
 func verifyPassword(hash, password string) (bool, error) {
-	encoded, ok := strings.CutPrefix(hash, argonPrefix())
-	salt64, key64, found := strings.Cut(encoded, "$")
-	if !ok || !found {
-		return false, fmt.Errorf("verify password: unknown hash format")
-	}
-	salt, err := base64.RawStdEncoding.DecodeString(salt64)
+	salt, want, err := decodeHash(hash)
 	if err != nil {
-		return false, fmt.Errorf("verify password: salt: %w", err)
-	}
-	want, err := base64.RawStdEncoding.DecodeString(key64)
-	if err != nil {
-		return false, fmt.Errorf("verify password: key: %w", err)
+		return false, err
 	}
 	return subtle.ConstantTimeCompare(want, argonHash(password, salt)) == 1, nil
+}
+
+// decodeHash takes a hash apart. Its errors quote nothing of it, and the wrapped
+// one makes sense by itself.
+func decodeHash(hash string) (salt, key []byte, err error) {
+	encoded, ok := strings.CutPrefix(hash, argonPrefix())
+	salt64, key64, found := strings.Cut(encoded, "$")
+	salt, saltErr := base64.RawStdEncoding.Strict().DecodeString(salt64)
+	key, keyErr := base64.RawStdEncoding.Strict().DecodeString(key64)
+	switch {
+	case !ok || !found:
+		err = fmt.Errorf("want a hash that begins with %s", argonPrefix())
+	case saltErr != nil || keyErr != nil:
+		err = errors.New("want salt and key of the hash in base64")
+	case len(salt) < 8 || len(salt) > 64 || len(key) != argonKey:
+		err = fmt.Errorf("want a salt of 8 to 64 bytes and a key of %d bytes", argonKey)
+	default:
+		return salt, key, nil
+	}
+	return nil, nil, fmt.Errorf("verify password: %w", err)
 }
 
 func argonHash(password string, salt []byte) []byte {

@@ -130,7 +130,7 @@ func TestMetadataOfEveryCall(t *testing.T) {
 
 func TestLogAndRecovery(t *testing.T) {
 	var log syncBuffer
-	s, err := New(Config{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
+	s, err := New(Config{Auth: AuthOff, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -64,12 +64,19 @@ type Config struct {
 	DefaultAdmin bool
 	// AdminPassword is the password of "admin", in the place of the default one.
 	AdminPassword string
-	// SigningKey signs access tokens; at least 32 bytes, or nil for a random key,
-	// with which no token outlives the server.
+	// SigningKey signs access tokens, unless Identities has keys; at least 32 bytes.
+	// Without any, the server makes keys and keeps them in the store.
 	SigningKey []byte
 	// AccessTTL and RefreshTTL are the lifetimes of tokens; 0 means 15 minutes and
 	// 7 days.
 	AccessTTL, RefreshTTL time.Duration
+	// Auth says who may call; "" means AuthOptional.
+	Auth AuthMode
+	// Identities is the path of a YAML file of users, API keys, client certificates,
+	// signing keys and rules, read again when it changes; "" is none.
+	Identities string
+	// RateLimit bounds how often each client may call; the zero value does not.
+	RateLimit RateLimit
 
 	// Dependencies are probed, and decide over the health of services.
 	Dependencies []Dependency
@@ -94,6 +101,7 @@ type Config struct {
 	storeProbe time.Duration    // between probes of the store; 0 means 5 s
 	beat       time.Duration    // between signs of life for other nodes; 0 means 2 s
 	poll       time.Duration    // of the store; see store.Options
+	noThrottle bool             // failed logins have no consequence
 }
 
 // Server is the reference server. Every Server must be ended by Shutdown.
@@ -113,6 +121,9 @@ type Server struct {
 	tracing     *tracing
 	tail        *logTail   // what LogService shows
 	connections func() int // how many are open; nil if nobody counts them
+
+	auth    *authenticator
+	limiter *limiter // nil: no limit
 
 	chain []stage // what every call passes
 
@@ -137,21 +148,8 @@ func New(cfg Config) (*Server, error) {
 	s := &Server{cfg: cfg, board: newBoard(), tail: &logTail{}}
 	s.log = newLogger(cfg.Logger, s.tail)
 	s.metrics = newMetrics(cfg.now)
-	tokens, err := newTokens(cfg)
-	if err != nil {
-		return nil, err
-	}
-	s.store, err = store.Open(context.Background(), store.Options{
-		Path: cfg.Store, Now: cfg.now, PollInterval: cfg.poll, Logger: s.log,
-	})
-	if err != nil {
-		return nil, err
-	}
-	if s.files, err = newFileServer(cfg, s.store); err != nil {
-		return nil, errors.Join(err, s.store.Close())
-	}
-	if s.tracing, err = newTracing(cfg.Tracing, cfg.Version, s.log); err != nil {
-		return nil, errors.Join(err, s.files.dir.close(), s.store.Close())
+	if err := s.open(); err != nil {
+		return nil, errors.Join(err, s.close(context.Background()))
 	}
 	s.running, s.stop = context.WithCancelCause(context.Background())
 	s.forced, s.force = context.WithCancelCause(context.Background())
@@ -163,12 +161,52 @@ func New(cfg Config) (*Server, error) {
 		return ended
 	}
 	s.grpc = grpc.NewServer(s.options()...)
-	s.register(tokens)
+	s.register()
 	s.startProbers()
 	if s.store.Shared() {
 		s.probers.Go(func() { s.presence.run(s.running, cmp.Or(cfg.beat, beatInterval)) })
 	}
+	s.auth.run(s.forced, s.probers.Go)
 	return s, nil
+}
+
+// open makes the parts that may fail, or that must be closed.
+func (s *Server) open() (err error) {
+	if s.limiter, err = newLimiter(s.cfg.RateLimit, s.cfg.now); err != nil {
+		return err
+	}
+	s.store, err = store.Open(context.Background(), store.Options{
+		Path: s.cfg.Store, Now: s.cfg.now, PollInterval: s.cfg.poll, Logger: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	if s.files, err = newFileServer(s.cfg, s.store); err != nil {
+		return err
+	}
+	if s.tracing, err = newTracing(s.cfg.Tracing, s.cfg.Version, s.log); err != nil {
+		return err
+	}
+	s.auth, err = newAuthenticator(s.cfg, s.store, s.log)
+	return err
+}
+
+// close closes the parts that open made, after all that uses them has ended.
+func (s *Server) close(ctx context.Context) error {
+	var errs []error
+	if s.presence != nil {
+		errs = append(errs, s.presence.close())
+	}
+	if s.tracing != nil {
+		errs = append(errs, s.tracing.shutdown(ctx))
+	}
+	if s.files != nil {
+		errs = append(errs, s.files.dir.close())
+	}
+	if s.store != nil {
+		errs = append(errs, s.store.Close())
+	}
+	return errors.Join(errs...)
 }
 
 func (s *Server) options() []grpc.ServerOption {
@@ -191,9 +229,9 @@ func (s *Server) options() []grpc.ServerOption {
 	}, s.cfg.ServerOptions...)
 }
 
-func (s *Server) register(tokens *tokens) {
+func (s *Server) register() {
 	pb.RegisterUserServiceServer(s.grpc, &userServer{store: s.store, running: s.running})
-	pb.RegisterAuthServiceServer(s.grpc, newAuthServer(s.cfg, s.store, tokens))
+	pb.RegisterAuthServiceServer(s.grpc, newAuthServer(s.cfg, s.store, s.auth))
 	pb.RegisterHealthCheckServer(s.grpc, &legacyHealthServer{board: s.board, running: s.running})
 	healthpb.RegisterHealthServer(s.grpc, &healthServer{board: s.board, running: s.running})
 	filepb.RegisterFileServiceServer(s.grpc, s.files)
@@ -216,17 +254,13 @@ func (s *Server) register(tokens *tokens) {
 // Serve accepts connections on l and closes it in the end. It returns nil after
 // a Shutdown. It may be called for several listeners.
 func (s *Server) Serve(l net.Listener) error {
-	if a, ok := l.Addr().(*net.TCPAddr); ok && s.usesDefaultAdmin() && !a.IP.IsLoopback() {
+	if a, ok := l.Addr().(*net.TCPAddr); ok && s.cfg.usesDefaultAdmin() && !a.IP.IsLoopback() {
 		return errors.Join(fmt.Errorf("serve %s: default credentials are for loopback only", a), l.Close())
 	}
 	if err := s.grpc.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
 		return fmt.Errorf("serve %s: %w", l.Addr(), err)
 	}
 	return nil
-}
-
-func (s *Server) usesDefaultAdmin() bool {
-	return s.cfg.DefaultAdmin && s.cfg.AdminPassword == ""
 }
 
 // StoreName is the Store of the Config as it may be shown: without its password.
@@ -270,7 +304,7 @@ func (s *Server) end(ctx context.Context) error {
 	s.probers.Wait()
 	s.chat.rooms.wait()
 	s.notifications.tails.wait()
-	return errors.Join(late, s.presence.close(), s.tracing.shutdown(ctx), s.files.dir.close(), s.store.Close())
+	return errors.Join(late, s.close(ctx))
 }
 
 // cutOff ends the calls under way: with a status, for as long as ctx leaves time

@@ -2,12 +2,14 @@ package testserver
 
 import (
 	"cmp"
+	"context"
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
@@ -17,13 +19,16 @@ import (
 
 const (
 	tokenIssuer   = "grpcx"
-	minSigningKey = 32   // bytes, the output of the hash that signs
+	tokenAudience = "grpcx"
 	maxToken      = 4096 // bytes
+
+	defaultAccessTTL  = 15 * time.Minute
+	defaultRefreshTTL = 7 * 24 * time.Hour
 )
 
 // tokens makes and reads access tokens: JWTs signed with HS256 and nothing else.
 type tokens struct {
-	key        []byte
+	keys       *keyring
 	now        func() time.Time
 	accessTTL  time.Duration
 	refreshTTL time.Duration
@@ -36,57 +41,102 @@ type claims struct {
 	Session string   `json:"sid"`
 }
 
-func newTokens(cfg Config) (*tokens, error) {
-	t := &tokens{
-		key:        cfg.SigningKey,
-		now:        cfg.now,
-		accessTTL:  cmp.Or(cfg.AccessTTL, 15*time.Minute),
-		refreshTTL: cmp.Or(cfg.RefreshTTL, 7*24*time.Hour),
+func newTokens(cfg Config, keys *keyring) *tokens {
+	return &tokens{
+		keys: keys, now: cfg.now,
+		accessTTL:  cmp.Or(cfg.AccessTTL, defaultAccessTTL),
+		refreshTTL: cmp.Or(cfg.RefreshTTL, defaultRefreshTTL),
 	}
-	if t.key == nil {
-		t.key = make([]byte, minSigningKey)
-		rand.Read(t.key) // never fails, by its contract
+}
+
+// checkTokenConfig refuses what no token can be made with.
+func checkTokenConfig(cfg Config) error {
+	if cfg.SigningKey != nil {
+		if _, err := newSigningKey(cfg.SigningKey); err != nil {
+			return err
+		}
 	}
-	if len(t.key) < minSigningKey {
-		return nil, fmt.Errorf("signing key: %d bytes, want at least %d", len(t.key), minSigningKey)
+	for _, ttl := range []time.Duration{cfg.AccessTTL, cfg.RefreshTTL} {
+		if ttl != 0 && ttl < time.Second {
+			return errors.New("token lifetime: less than a second")
+		}
 	}
-	if t.accessTTL < time.Second || t.refreshTTL < time.Second {
-		return nil, errors.New("token lifetime: less than a second")
-	}
-	return t, nil
+	return nil
 }
 
 // access returns a new access token of the session.
-func (t *tokens) access(s store.Session) (string, error) {
+func (t *tokens) access(ctx context.Context, s store.Session) (string, error) {
+	key, err := t.keys.signing(ctx)
+	if err != nil {
+		return "", err
+	}
 	now := t.now()
 	token := jwt.NewWithClaims(jwt.SigningMethodHS256, claims{
 		RegisteredClaims: jwt.RegisteredClaims{
 			Issuer:    tokenIssuer,
-			Subject:   s.Credential.UserID,
+			Audience:  jwt.ClaimStrings{tokenAudience},
+			Subject:   s.UserID,
 			ID:        rand.Text(),
 			IssuedAt:  jwt.NewNumericDate(now),
 			ExpiresAt: jwt.NewNumericDate(now.Add(t.accessTTL)),
 		},
-		Roles:   s.Credential.Roles,
+		Roles:   s.Roles,
 		Session: s.ID,
 	})
-	return token.SignedString(t.key)
+	token.Header["kid"] = key.id
+	text, err := token.SignedString(key.secret)
+	if err != nil {
+		return "", fmt.Errorf("sign token: %w", err)
+	}
+	return text, nil
 }
 
 // read returns what an access token of ours says, and whether it is past its
-// time. It fails on every token that is not ours.
-func (t *tokens) read(token string) (said *claims, expired bool, err error) {
-	if len(token) > maxToken {
-		return nil, false, jwt.ErrTokenMalformed
+// time. It returns nil for every token that is not ours; the error is that of
+// the store.
+func (t *tokens) read(ctx context.Context, token string) (said *claims, expired bool, err error) {
+	// Checked before anything is decoded.
+	if len(token) > maxToken || strings.Count(token, ".") != 2 {
+		return nil, false, nil
+	}
+	var failed error // of the store
+	key := func(token *jwt.Token) (any, error) {
+		id, _ := token.Header["kid"].(string)
+		k, ok, err := t.keys.verifying(ctx, id)
+		if err != nil {
+			failed = err
+		}
+		if !ok || err != nil {
+			return nil, jwt.ErrTokenUnverifiable
+		}
+		return k.secret, nil
 	}
 	var c claims
-	_, err = jwt.ParseWithClaims(token, &c, func(*jwt.Token) (any, error) { return t.key, nil },
+	_, err = jwt.ParseWithClaims(token, &c, key,
 		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
-		jwt.WithIssuer(tokenIssuer), jwt.WithExpirationRequired(), jwt.WithTimeFunc(t.now))
-	if errors.Is(err, jwt.ErrTokenExpired) && !errors.Is(err, jwt.ErrTokenInvalidIssuer) {
+		jwt.WithIssuer(tokenIssuer), jwt.WithAudience(tokenAudience),
+		jwt.WithExpirationRequired(), jwt.WithTimeFunc(t.now))
+	switch {
+	case failed != nil:
+		return nil, false, failed
+	case err == nil:
+		return &c, false, nil
+	case onlyExpired(err):
 		return &c, true, nil
 	}
-	return &c, false, err
+	return nil, false, nil
+}
+
+// onlyExpired tells whether a token's time is all that is wrong with it.
+func onlyExpired(err error) bool {
+	for _, other := range []error{
+		jwt.ErrTokenInvalidIssuer, jwt.ErrTokenInvalidAudience, jwt.ErrTokenNotValidYet, jwt.ErrTokenRequiredClaimMissing,
+	} {
+		if errors.Is(err, other) {
+			return false
+		}
+	}
+	return errors.Is(err, jwt.ErrTokenExpired)
 }
 
 // refresh returns a new refresh token: its text for the client, its hash for the store.

@@ -42,9 +42,6 @@ func (s *userServer) CreateUser(ctx context.Context, req *pb.CreateUserRequest) 
 }
 
 func (s *userServer) GetUser(ctx context.Context, req *pb.GetUserRequest) (*pb.GetUserResponse, error) {
-	if req.GetUserId() == "" {
-		return nil, errNoID()
-	}
 	u, err := s.store.User(ctx, req.GetUserId())
 	if err != nil {
 		return nil, err
@@ -53,9 +50,6 @@ func (s *userServer) GetUser(ctx context.Context, req *pb.GetUserRequest) (*pb.G
 }
 
 func (s *userServer) UpdateUser(ctx context.Context, req *pb.UpdateUserRequest) (*pb.UpdateUserResponse, error) {
-	if err := checkUpdate(req); err != nil {
-		return nil, err
-	}
 	u, err := s.store.UpdateUser(ctx, req.GetUserId(), func(u *store.User) error {
 		applyUpdate(u, req.GetUser(), req.GetUpdateMask().GetPaths())
 		return nil
@@ -67,9 +61,6 @@ func (s *userServer) UpdateUser(ctx context.Context, req *pb.UpdateUserRequest) 
 }
 
 func (s *userServer) DeleteUser(ctx context.Context, req *pb.DeleteUserRequest) (*pb.DeleteUserResponse, error) {
-	if req.GetUserId() == "" {
-		return nil, errNoID()
-	}
 	if err := s.store.DeleteUser(ctx, req.GetUserId()); err != nil {
 		return nil, err
 	}
@@ -77,9 +68,6 @@ func (s *userServer) DeleteUser(ctx context.Context, req *pb.DeleteUserRequest) 
 }
 
 func (s *userServer) ListUsers(req *pb.ListUsersRequest, stream grpc.ServerStreamingServer[pb.ListUsersResponse]) error {
-	if err := checkList(req); err != nil {
-		return err
-	}
 	total, err := s.store.CountUsers(stream.Context(), req.GetFilter())
 	if err != nil {
 		return err

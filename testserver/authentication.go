@@ -133,7 +133,7 @@ func (s *Server) authenticated(ctx context.Context, c *call, next func(context.C
 		err = unauthenticated("NO_CREDENTIALS", "credentials are required: a bearer token in authorization, an API key in x-api-key, or a client certificate")
 	}
 	if err != nil {
-		s.limiter.disprove(ctx)
+		s.limiter.disprove(c.credentials)
 		// Fails only where no header can be sent any more.
 		_ = grpc.SetHeader(ctx, metadata.Pairs("www-authenticate", `Bearer realm="grpcx"`))
 		return err
@@ -142,7 +142,7 @@ func (s *Server) authenticated(ctx context.Context, c *call, next func(context.C
 		return next(ctx)
 	}
 	c.caller = g.identity
-	s.limiter.prove(ctx, g.UserID)
+	s.limiter.prove(c.credentials, g.UserID)
 	if c.stream {
 		stop, err := a.watched.watch(ctx, c, g)
 		if err != nil {

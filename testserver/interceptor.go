@@ -2,6 +2,7 @@ package testserver
 
 import (
 	"context"
+	"crypto/sha256"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +31,8 @@ type call struct {
 	stream  bool     // of messages, in either direction or both
 	caller  identity // set by authenticated, for the stages before it
 	traffic traffic
+
+	credentials [sha256.Size]byte // hash of them, set by limited; zero: none
 
 	interrupt context.CancelCauseFunc // ends the call with the cause as its error
 	received  []func(message any) error
@@ -108,10 +111,9 @@ func (s *Server) interceptUnary(ctx context.Context, req any, info *grpc.UnarySe
 }
 
 func (s *Server) interceptStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
-	if srv == nil {
-		return handler(srv, ss) // that is unknown, which runs the stages
-	}
-	c := &call{method: info.FullMethod, known: true, kind: callKind(info.IsClientStream, info.IsServerStream), stream: true}
+	// A method that the server does not have comes with no service, and with unknown
+	// as its handler.
+	c := &call{method: info.FullMethod, known: srv != nil, kind: callKind(info.IsClientStream, info.IsServerStream), stream: true}
 	return s.handleStream(ss, c, func(stream grpc.ServerStream) error {
 		return handler(srv, stream)
 	})
@@ -121,14 +123,11 @@ func (s *Server) interceptStream(srv any, ss grpc.ServerStream, info *grpc.Strea
 // pass the stages like any other.
 func (s *Server) unknown(_ any, ss grpc.ServerStream) error {
 	method, _ := grpc.MethodFromServerStream(ss)
-	c := &call{method: method, stream: true}
-	return s.handleStream(ss, c, func(grpc.ServerStream) error {
-		service, name, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/")
-		if _, ok := s.grpc.GetServiceInfo()[service]; !ok {
-			return status.Errorf(codes.Unimplemented, "unknown service %v", shorten(service))
-		}
-		return status.Errorf(codes.Unimplemented, "unknown method %v for service %v", shorten(name), service)
-	})
+	service, name, _ := strings.Cut(strings.TrimPrefix(method, "/"), "/")
+	if _, ok := s.grpc.GetServiceInfo()[service]; !ok {
+		return status.Errorf(codes.Unimplemented, "unknown service %v", shorten(service))
+	}
+	return status.Errorf(codes.Unimplemented, "unknown method %v for service %v", shorten(name), service)
 }
 
 // handleStream runs a stream through all stages. A handler may be held up in

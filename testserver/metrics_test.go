@@ -443,7 +443,7 @@ func BenchmarkStages(b *testing.B) {
 		{"traced", []stage{s.traced}},
 		{"measured", []stage{s.measured}},
 		{"logged", []stage{s.logged}},
-		{"all", []stage{s.recovered, s.identified, s.traced, s.measured, s.logged, s.recovered, mapped}},
+		{"all", s.stages()},
 	} {
 		b.Run(c.name, func(b *testing.B) {
 			s.chain = c.chain

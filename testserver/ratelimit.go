@@ -5,6 +5,7 @@ import (
 	linked "container/list"
 	"context"
 	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"math"
 	"strconv"
@@ -88,7 +89,8 @@ func (s *Server) limited(ctx context.Context, c *call, next func(context.Context
 	if s.limiter == nil || s.limiter.exempt[c.method] {
 		return next(ctx)
 	}
-	left, wait := s.limiter.take(s.limiter.key(ctx))
+	c.credentials = credentialHash(ctx)
+	left, wait := s.limiter.take(s.limiter.key(ctx, c.credentials))
 	// Fails only where no header can be sent any more.
 	_ = grpc.SetHeader(ctx, s.limiter.header(left))
 	if wait > 0 {
@@ -157,70 +159,67 @@ func (l *limiter) forgetFull(now time.Time) bool {
 }
 
 // key is whom a call counts for.
-func (l *limiter) key(ctx context.Context) string {
-	if hash, ok := credentialHash(ctx); ok {
+func (l *limiter) key(ctx context.Context, credentials [sha256.Size]byte) string {
+	if credentials != [sha256.Size]byte{} {
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		if user, ok := l.provenUser(hash); ok {
+		if user, ok := l.provenUser(credentials); ok {
 			return "user " + user
 		}
 	}
 	return "host " + peerHost(ctx)
 }
 
-// prove has the further calls with the credentials of this one count for the user.
-func (l *limiter) prove(ctx context.Context, user string) {
+// prove has further calls with these credentials count for the user.
+func (l *limiter) prove(credentials [sha256.Size]byte, user string) {
 	if l == nil {
-		return
-	}
-	hash, ok := credentialHash(ctx)
-	if !ok {
 		return
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if known, ok := l.provenUser(hash); !ok || known != user {
-		if len(l.proven) >= maxProven/2 {
-			l.proven, l.before = map[[sha256.Size]byte]string{}, l.proven
-		}
-		l.proven[hash] = user
+	if known, ok := l.provenUser(credentials); ok && known == user {
+		return
 	}
+	if len(l.proven) >= maxProven/2 {
+		l.proven, l.before = map[[sha256.Size]byte]string{}, l.proven
+	}
+	l.proven[credentials] = user
 }
 
 // disprove ends that: the credentials are good no more.
-func (l *limiter) disprove(ctx context.Context) {
+func (l *limiter) disprove(credentials [sha256.Size]byte) {
 	if l == nil {
 		return
 	}
-	if hash, ok := credentialHash(ctx); ok {
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		delete(l.proven, hash)
-		delete(l.before, hash)
-	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.proven, credentials)
+	delete(l.before, credentials)
 }
 
 // provenUser is called with the limiter locked.
-func (l *limiter) provenUser(hash [sha256.Size]byte) (string, bool) {
-	if user, ok := l.proven[hash]; ok {
+func (l *limiter) provenUser(credentials [sha256.Size]byte) (string, bool) {
+	if user, ok := l.proven[credentials]; ok {
 		return user, true
 	}
-	user, ok := l.before[hash]
+	user, ok := l.before[credentials]
 	return user, ok
 }
 
-// credentialHash stands for all the credentials of a call.
-func credentialHash(ctx context.Context) (hash [sha256.Size]byte, ok bool) {
-	h := sha256.New()
-	for _, name := range []string{"authorization", "x-api-key"} {
+// credentialHash stands for all the credentials of a call; it is zero if there
+// are none.
+func credentialHash(ctx context.Context) [sha256.Size]byte {
+	var parts []byte
+	for i, name := range []string{"authorization", "x-api-key"} {
 		for _, v := range metadata.ValueFromIncomingContext(ctx, name) {
-			h.Write(strconv.AppendQuote(append([]byte(name), ' '), v))
-			ok = true
+			parts = append(binary.AppendUvarint(append(parts, byte(i)), uint64(len(v))), v...)
 		}
 	}
 	if cert := clientCertificate(ctx); cert != nil {
-		h.Write(cert.Raw)
-		ok = true
+		parts = append(append(parts, 2), cert.Raw...)
 	}
-	return [sha256.Size]byte(h.Sum(nil)), ok
+	if parts == nil {
+		return [sha256.Size]byte{}
+	}
+	return sha256.Sum256(parts)
 }

@@ -51,7 +51,7 @@ func parseYAML(text []byte) (body ast.Node, err error) {
 	if err := checkYAMLDepth(tokens); err != nil {
 		return nil, err
 	}
-	file, err := yamlparser.Parse(tokens, 0)
+	file, err := yamlparser.Parse(tokens, 0, yamlparser.AllowDuplicateMapKey())
 	if err != nil {
 		e := &yamlError{1, 1, "the YAML cannot be parsed"}
 		if syntax, ok := errors.AsType[*yaml.SyntaxError](err); ok && syntax.Token != nil && syntax.Token.Position != nil {

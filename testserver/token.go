@@ -32,6 +32,7 @@ type tokens struct {
 	now        func() time.Time
 	accessTTL  time.Duration
 	refreshTTL time.Duration
+	parser     *jwt.Parser
 }
 
 // claims are what an access token says.
@@ -46,6 +47,10 @@ func newTokens(cfg Config, keys *keyring) *tokens {
 		keys: keys, now: cfg.now,
 		accessTTL:  cmp.Or(cfg.AccessTTL, defaultAccessTTL),
 		refreshTTL: cmp.Or(cfg.RefreshTTL, defaultRefreshTTL),
+		parser: jwt.NewParser(
+			jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
+			jwt.WithIssuer(tokenIssuer), jwt.WithAudience(tokenAudience),
+			jwt.WithExpirationRequired(), jwt.WithTimeFunc(cfg.now)),
 	}
 }
 
@@ -112,10 +117,7 @@ func (t *tokens) read(ctx context.Context, token string) (said *claims, expired 
 		return k.secret, nil
 	}
 	var c claims
-	_, err = jwt.ParseWithClaims(token, &c, key,
-		jwt.WithValidMethods([]string{jwt.SigningMethodHS256.Alg()}),
-		jwt.WithIssuer(tokenIssuer), jwt.WithAudience(tokenAudience),
-		jwt.WithExpirationRequired(), jwt.WithTimeFunc(t.now))
+	_, err = t.parser.ParseWithClaims(token, &c, key)
 	switch {
 	case failed != nil:
 		return nil, false, failed

@@ -38,6 +38,8 @@ func startServer(tb testing.TB, limit time.Duration, args ...string) *serverProc
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	s := &serverProcess{tb: tb, cmd: exec.CommandContext(ctx, self), draining: make(chan struct{}), ended: make(chan struct{})}
 	s.cmd.Args = append([]string{"grpcx", "serve", "--listen", "127.0.0.1:0"}, args...)
+	// The race detector sleeps for a second before the process ends.
+	s.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
 	out, err := s.cmd.StderrPipe()
 	if err != nil {
 		tb.Fatal(err)

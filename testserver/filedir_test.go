@@ -309,7 +309,7 @@ func TestSweep(t *testing.T) {
 	}
 }
 
-func TestFileDirs(t *testing.T) {
+func TestPathsOfFiles(t *testing.T) {
 	t.Chdir(t.TempDir())
 	for _, name := range []string{"TMPDIR", "TMP"} {
 		t.Setenv(name, "tmp")
@@ -340,6 +340,9 @@ func TestFileDirs(t *testing.T) {
 			t.Errorf("%s: path %q, private %t, want %q", name, d.path, d.private, want)
 		}
 	}
+}
+
+func TestFileDirs(t *testing.T) {
 	t.Run("a directory is made when it is needed", func(t *testing.T) {
 		s, c := filesOf(t, Config{})
 		if err := s.files.dir.probe(t.Context()); err != nil || exists(s.files.dir.path) {

@@ -21,7 +21,7 @@ import (
 // TestLargeFile moves 1 GiB up and down, and looks at the peak of the server's
 // resident memory before and after.
 func TestLargeFile(t *testing.T) {
-	server := startServer(t, 10*time.Minute, "--store", filepath.Join(t.TempDir(), "grpcx.db"))
+	server := startServe(t, 10*time.Minute, "--store", filepath.Join(t.TempDir(), "grpcx.db"))
 	c := filepb.NewFileServiceClient(server.dial())
 	move := func(size int64) (peak int64) {
 		t.Helper()
@@ -108,7 +108,7 @@ func downloadLarge(t *testing.T, c filepb.FileServiceClient, id string, size int
 }
 
 // peakMemory is the most memory, in bytes, that the server has had resident.
-func (s *serverProcess) peakMemory() int64 {
+func (s *serveProcess) peakMemory() int64 {
 	s.tb.Helper()
 	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {

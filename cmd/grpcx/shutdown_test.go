@@ -158,7 +158,7 @@ func TestShutdownUnderLoad(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "grpcx.db")
-			server := startServer(t, time.Minute, "--store", path, "--grace", tc.grace.String())
+			server := startServe(t, time.Minute, "--store", path, "--grace", tc.grace.String())
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			var conns []*grpc.ClientConn

@@ -16,9 +16,9 @@ import (
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// serverProcess is a running `grpcx serve`. Its log is read as it comes, so that
+// serveProcess is a running `grpcx serve`. Its log is read as it comes, so that
 // it never waits for a reader.
-type serverProcess struct {
+type serveProcess struct {
 	tb   testing.TB
 	cmd  *exec.Cmd
 	addr string
@@ -28,15 +28,15 @@ type serverProcess struct {
 	draining, ended chan struct{}
 }
 
-// startServer runs `grpcx serve` on a free loopback port for at most that time.
-func startServer(tb testing.TB, limit time.Duration, args ...string) *serverProcess {
+// startServe runs `grpcx serve` on a free loopback port for at most that time.
+func startServe(tb testing.TB, limit time.Duration, args ...string) *serveProcess {
 	tb.Helper()
 	self, err := os.Executable()
 	if err != nil {
 		tb.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
-	s := &serverProcess{tb: tb, cmd: exec.CommandContext(ctx, self), draining: make(chan struct{}), ended: make(chan struct{})}
+	s := &serveProcess{tb: tb, cmd: exec.CommandContext(ctx, self), draining: make(chan struct{}), ended: make(chan struct{})}
 	s.cmd.Args = append([]string{"grpcx", "serve", "--listen", "127.0.0.1:0"}, args...)
 	// The race detector sleeps for a second before the process ends.
 	s.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
@@ -62,7 +62,7 @@ func startServer(tb testing.TB, limit time.Duration, args ...string) *serverProc
 }
 
 // read takes in the log to its end. It passes on the address.
-func (s *serverProcess) read(log io.Reader, addr chan<- string) {
+func (s *serveProcess) read(log io.Reader, addr chan<- string) {
 	defer close(s.ended)
 	address := regexp.MustCompile(`msg=listening address=(\S+)`)
 	lines := bufio.NewScanner(log)
@@ -79,7 +79,7 @@ func (s *serverProcess) read(log io.Reader, addr chan<- string) {
 	_ = s.cmd.Wait()
 }
 
-func (s *serverProcess) dial() *grpc.ClientConn {
+func (s *serveProcess) dial() *grpc.ClientConn {
 	s.tb.Helper()
 	cc, err := grpc.NewClient(s.addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
@@ -90,7 +90,7 @@ func (s *serverProcess) dial() *grpc.ClientConn {
 }
 
 // terminate sends SIGTERM and waits for the server to begin to drain.
-func (s *serverProcess) terminate() {
+func (s *serveProcess) terminate() {
 	s.tb.Helper()
 	if err := s.cmd.Process.Signal(syscall.SIGTERM); err != nil {
 		s.tb.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -131,10 +132,10 @@ func TestProberOverTime(t *testing.T) {
 		running, stop := context.WithCancel(t.Context())
 		s.running = running
 		s.board.set("svc", serving)
-		probes := 0
+		var probes atomic.Int32
 		s.startProber(Dependency{
 			Name: "bus", Services: []string{"svc"}, Interval: 10 * time.Second, Timeout: 2 * time.Second,
-			Probe: func(ctx context.Context) error { probes++; return steps[probes-1].outcome(ctx) },
+			Probe: func(ctx context.Context) error { return steps[probes.Add(1)-1].outcome(ctx) },
 		}, unknown)
 		if st, _ := s.board.status("svc"); st != unknown {
 			t.Errorf("%v before the first probe, want UNKNOWN", st)
@@ -142,8 +143,8 @@ func TestProberOverTime(t *testing.T) {
 		for i, step := range steps {
 			<-time.After(step.after)
 			synctest.Wait()
-			if st, _ := s.board.status("svc"); st != step.want || probes != i+1 {
-				t.Errorf("step %d: %v after %d probes, want %v", i, st, probes, step.want)
+			if st, _ := s.board.status("svc"); st != step.want || int(probes.Load()) != i+1 {
+				t.Errorf("step %d: %v after %d probes, want %v", i, st, probes.Load(), step.want)
 			}
 		}
 		stop()

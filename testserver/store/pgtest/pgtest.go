@@ -5,6 +5,7 @@ package pgtest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"os"
@@ -143,9 +144,8 @@ func (s *Server) execute(statement string) error {
 	if err != nil {
 		return err
 	}
-	defer conn.Close(ctx)
 	_, err = conn.Exec(ctx, statement)
-	return err
+	return errors.Join(err, conn.Close(ctx))
 }
 
 // Stop ends the server in order: transactions are rolled back, connections closed.

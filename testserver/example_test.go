@@ -55,3 +55,38 @@ func ExampleListen() {
 	// 1 Ada [user]
 	// rpc error: code = NotFound desc = user 9 not found
 }
+
+// A fault shows whether a client gets past failures, without waiting for real ones.
+func ExampleFault() {
+	ctx := context.Background()
+	fault, err := testserver.ParseFault("userservice.UserService/CreateUser=UNAVAILABLE,times=2")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	srv, err := testserver.Listen(testserver.Config{Faults: []testserver.Fault{fault}})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer srv.Shutdown(ctx)
+
+	cc, err := grpc.NewClient(srv.Addr(), grpc.WithTransportCredentials(insecure.NewCredentials()),
+		grpc.WithDefaultServiceConfig(`{"methodConfig": [{
+			"name": [{"service": "userservice.UserService"}],
+			"retryPolicy": {
+				"maxAttempts": 3, "initialBackoff": "0.01s", "maxBackoff": "1s", "backoffMultiplier": 2,
+				"retryableStatusCodes": ["UNAVAILABLE"]
+			}
+		}]}`))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer cc.Close()
+
+	users := userservice.NewUserServiceClient(cc)
+	resp, err := users.CreateUser(ctx, &userservice.CreateUserRequest{Name: "Ada", Email: "ada@example.com"})
+	fmt.Println(resp.GetUser().GetName(), err)
+	// Output: Ada <nil>
+}

@@ -74,11 +74,15 @@ type stage func(ctx context.Context, c *call, next func(context.Context) error) 
 // stages are in the order in which a call passes them. Those before mapped see
 // errors with the status that the client gets.
 func (s *Server) stages() []stage {
-	// The second recovered lets those before it see a panic as the error that it becomes.
-	return []stage{
-		s.recovered, s.identified, s.traced, s.measured, s.logged, s.recovered, mapped,
-		s.limited, s.authenticated, s.authorised, s.validated,
+	stages := []stage{
+		s.recovered, s.identified, s.traced, s.measured, s.logged,
+		// Again, for those before it to see a panic as the error that it becomes.
+		s.recovered, mapped, s.limited, s.authenticated, s.authorised, s.validated,
 	}
+	if len(s.cfg.Faults) > 0 {
+		stages = append(stages, s.faulted)
+	}
+	return stages
 }
 
 // handle runs a call through all stages.
@@ -160,7 +164,8 @@ func (s *Server) handleStream(ss grpc.ServerStream, c *call, handler func(grpc.S
 	}
 }
 
-// serverStream is a stream as the handler sees it.
+// serverStream is a stream as the handler sees it. Once the call is interrupted,
+// nothing more is received or sent.
 type serverStream struct {
 	grpc.ServerStream
 	ctx  context.Context
@@ -170,6 +175,9 @@ type serverStream struct {
 func (s *serverStream) Context() context.Context { return s.ctx }
 
 func (s *serverStream) RecvMsg(m any) error {
+	if err := s.ctx.Err(); err != nil {
+		return s.cause(err)
+	}
 	if err := s.ServerStream.RecvMsg(m); err != nil {
 		return s.cause(err)
 	}
@@ -177,6 +185,9 @@ func (s *serverStream) RecvMsg(m any) error {
 }
 
 func (s *serverStream) SendMsg(m any) error {
+	if err := s.ctx.Err(); err != nil {
+		return s.cause(err)
+	}
 	s.call.send(m)
 	return s.cause(s.ServerStream.SendMsg(m))
 }

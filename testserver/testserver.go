@@ -81,6 +81,10 @@ type Config struct {
 	// Dependencies are probed, and decide over the health of services.
 	Dependencies []Dependency
 
+	// Faults make calls fail or wait; each applies in its turn. New refuses one that
+	// names a method which the server does not have.
+	Faults []Fault
+
 	// MaxStreams is how many streams a connection may have open; 0 means 100.
 	MaxStreams uint32
 	// MaxHeaderBytes bounds the headers of a call; 0 means 16 KiB.
@@ -125,7 +129,8 @@ type Server struct {
 	auth    *authenticator
 	limiter *limiter // nil: no limit
 
-	chain []stage // what every call passes
+	chain  []stage // what every call passes
+	faults faults
 
 	running  context.Context // ends when the shutdown begins, with stoppingError as its cause
 	stop     context.CancelCauseFunc
@@ -162,6 +167,10 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.grpc = grpc.NewServer(s.options()...)
 	s.register()
+	s.register(tokens)
+	if err := s.useFaults(); err != nil {
+		return nil, errors.Join(err, s.Shutdown(context.Background()))
+	}
 	s.startProbers()
 	if s.store.Shared() {
 		s.probers.Go(func() { s.presence.run(s.running, cmp.Or(cfg.beat, beatInterval)) })

@@ -167,7 +167,6 @@ func New(cfg Config) (*Server, error) {
 	}
 	s.grpc = grpc.NewServer(s.options()...)
 	s.register()
-	s.register(tokens)
 	if err := s.useFaults(); err != nil {
 		return nil, errors.Join(err, s.Shutdown(context.Background()))
 	}

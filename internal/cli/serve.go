@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
+	"os/signal"
 	"strings"
-	"time"
+	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/grpcx/grpcx/testserver"
 )
@@ -17,15 +20,15 @@ import (
 // serveOptions is `grpcx serve`.
 type serveOptions struct {
 	*program
-	listen   string
-	store    string
-	grace    duration
-	logLevel string
-	public   bool
+	serveSettings
+	all         []settingGroup
+	configFile  string
+	printConfig bool
 }
 
 func newServeCommand(p *program) *cobra.Command {
-	o := &serveOptions{program: p, grace: duration(10 * time.Second)}
+	o := &serveOptions{program: p}
+	o.all = o.groups()
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the reference server",
@@ -33,43 +36,51 @@ func newServeCommand(p *program) *cobra.Command {
 reflection and the official interop service, for trying out any gRPC client.
 
 It listens on the loopback interface, where the user admin has the password
-"password". SIGINT or SIGTERM drain it; a second one ends it at once.`,
+"password". SIGINT, SIGTERM or SIGHUP drain it; a second one ends it at once.
+
+Each setting is a flag, a variable (--max-streams is GRPCX_MAX_STREAMS) or a key
+of the YAML file that --config names, the first of these that gives it.
+--print-config shows what is in force and where it comes from.`,
 		Example: `  grpcx serve
-  grpcx serve --listen 127.0.0.1:9000 --store users.db`,
+  grpcx serve --listen 127.0.0.1:9000 --store users.db
+  grpcx serve --fault 'userservice.UserService/GetUser=UNAVAILABLE:0.3,delay=200ms'
+  grpcx serve --config server.yaml --print-config`,
 		Args: args(0, 0, "no arguments"),
-		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context()) },
+		RunE: func(cmd *cobra.Command, _ []string) error { return o.run(cmd.Context(), cmd.Flags()) },
 	}
 	f := cmd.Flags()
-	f.StringVar(&o.listen, "listen", "127.0.0.1:50051", "`ADDRESS` to listen on, host:port or unix:/path")
-	f.StringVar(&o.store, "store", "memory", "keep data in `memory` or in an SQLite file of this name")
-	f.Var(&o.grace, "grace", "time that calls under way have to end after a signal")
-	f.StringVar(&o.logLevel, "log-level", "info", "least `LEVEL` to log: debug, info, warn, error")
-	f.BoolVar(&o.public, "allow-insecure", false, "allow listening beyond the loopback interface, without TLS or authentication")
+	f.SortFlags = false
+	f.StringVar(&o.configFile, "config", "", "read settings from a YAML `FILE`")
+	f.BoolVar(&o.printConfig, "print-config", false, "print the settings as such a file, with their sources, and exit")
+	registerSettings(cmd, o.all)
 	return cmd
 }
 
-func (o *serveOptions) run(ctx context.Context) error {
-	var level slog.Level
-	if err := level.UnmarshalText([]byte(o.logLevel)); err != nil {
-		return &usageError{err: fmt.Errorf("--log-level %q: want debug, info, warn or error", o.logLevel)}
+func (o *serveOptions) run(ctx context.Context, flags *pflag.FlagSet) error {
+	if err := o.resolve(flags, o.all, o.configFile, o.LookupEnv); err != nil {
+		return &usageError{err: err}
 	}
-	logger := slog.New(slog.NewTextHandler(o.Err, &slog.HandlerOptions{Level: level}))
+	if o.printConfig {
+		return printConfig(o.Out, o.all)
+	}
+	cfg, err := o.serverConfig(o.all)
+	if err != nil {
+		return err
+	}
+	logger := o.logger(o.Err)
+	cfg.Version, cfg.Logger = o.version, logger
 	l, err := listen(ctx, o.listen)
 	if err != nil {
 		return err
 	}
 	loopback := isLoopback(l.Addr())
-	if !loopback && !o.public {
+	if !loopback && !o.allowInsecure {
 		_ = l.Close()
 		return withHint(fmt.Errorf("listen on %s: beyond the loopback interface, with neither TLS nor authentication", o.listen),
 			"listen on 127.0.0.1, or give --allow-insecure if the network is trusted")
 	}
-	server, err := testserver.New(testserver.Config{
-		Store:        o.store,
-		Version:      o.version,
-		Logger:       logger,
-		DefaultAdmin: loopback,
-	})
+	cfg.DefaultAdmin = loopback
+	server, err := testserver.New(cfg)
 	if err != nil {
 		_ = l.Close()
 		return err
@@ -78,6 +89,32 @@ func (o *serveOptions) run(ctx context.Context) error {
 	if !loopback {
 		logger.Warn("anyone who reaches this address can use the server: no TLS, no authentication")
 	}
+	if store := find(o.all, "store"); store.from.precedence == fromFlag && hasPassword(o.server.Store) {
+		logger.Warn("the password in --store can be read in the list of processes; use --store-file or GRPCX_STORE")
+	}
+	return o.serve(ctx, server, l, logger)
+}
+
+func (o *serveSettings) logger(w io.Writer) *slog.Logger {
+	options := &slog.HandlerOptions{}
+	var level slog.Level
+	if level.UnmarshalText([]byte(o.logLevel)) == nil { // one of those that the setting takes
+		options.Level = level
+	}
+	if o.logFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
+}
+
+// serve runs the server until it fails or a signal ends it. The first signal
+// drains it, the next one ends it at once.
+func (o *serveOptions) serve(ctx context.Context, server *testserver.Server, l net.Listener, logger *slog.Logger) error {
+	if !signal.Ignored(syscall.SIGHUP) { // nohup
+		var stop context.CancelFunc
+		ctx, stop = signal.NotifyContext(ctx, syscall.SIGHUP)
+		defer stop()
+	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
 	select {
@@ -85,12 +122,22 @@ func (o *serveOptions) run(ctx context.Context) error {
 		return errors.Join(err, server.Shutdown(ctx))
 	case <-ctx.Done():
 	}
-	logger.Info("draining", "grace", time.Duration(o.grace).String())
-	drain, cancel := context.WithTimeout(context.Background(), time.Duration(o.grace))
+	// As the first process of a container, ours would not die of a signal that
+	// nothing listens for.
+	forced, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	logger.Info("draining", "grace", o.grace.String())
+	drain, cancel := context.WithTimeout(forced, o.grace)
 	defer cancel()
-	err = server.Shutdown(drain)
-	err = errors.Join(err, <-served)
-	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+	err := errors.Join(server.Shutdown(drain), <-served)
+	switch {
+	case err == nil:
+	case errors.Is(err, context.DeadlineExceeded):
+		logger.Warn("calls were cut off at the end of the grace period")
+	case forced.Err() != nil:
+		logger.Warn("calls were cut off by another signal")
+		return err
+	default:
 		return err
 	}
 	logger.Info("stopped")

@@ -202,7 +202,7 @@ func (p *parser) extensionField(o *open, name string, at int) (*field, error) {
 // unknownField makes the error for a name that pl does not have.
 func (p *parser) unknownField(pl *plan, name string, at int) error {
 	e := &Error{Msg: "unknown field " + quote(name), off: at}
-	e.Suggestion = nearest(name, func(yield func(string) bool) {
+	e.Suggestion = Nearest(name, func(yield func(string) bool) {
 		for i := range pl.fields {
 			fd := pl.fields[i].fd
 			if !yield(fd.JSONName()) || !yield(fd.TextName()) {

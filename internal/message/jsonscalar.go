@@ -124,7 +124,7 @@ func (p *parser) enum(f *field, c byte) (protoreflect.Value, error) {
 func (p *parser) unknownEnum(ed protoreflect.EnumDescriptor, name string, at int) error {
 	e := &Error{Msg: "unknown " + string(ed.Name()) + " " + quote(name), off: at}
 	values := ed.Values()
-	e.Suggestion = nearest(name, func(yield func(string) bool) {
+	e.Suggestion = Nearest(name, func(yield func(string) bool) {
 		for i := range values.Len() {
 			if !yield(string(values.Get(i).Name())) {
 				return

@@ -2,9 +2,9 @@ package message
 
 import "iter"
 
-// nearest gives the name that was probably meant by name, "" when none is near
+// Nearest gives the name that was probably meant by name, "" when none is near
 // enough: about a third of its letters may differ.
-func nearest(name string, names iter.Seq[string]) string {
+func Nearest(name string, names iter.Seq[string]) string {
 	const longest = 64
 	if len(name) > longest {
 		return ""

@@ -1,0 +1,84 @@
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
+
+	pb "github.com/grpcx/grpcx/testserver/proto/userservice"
+)
+
+// serveUnderCall runs `grpcx serve` with a call under way that would last an hour;
+// ended tells how that ends.
+func serveUnderCall(t *testing.T, grace string) (p *process, ended <-chan error) {
+	t.Helper()
+	socket := "unix:" + filepath.Join(t.TempDir(), "s")
+	p = start(t, "serve", "--listen", socket, "--grace", grace, "--log-format", "json",
+		"--fault", "userservice.UserService/GetUser=delay=1h")
+	p.until(`{"time":`) // the fault
+	p.until(`{"time":`) // listening
+	cc, err := grpc.NewClient(socket, grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cc.Close() })
+	end := make(chan error, 1)
+	go func() {
+		_, err := pb.NewUserServiceClient(cc).GetUser(t.Context(), &pb.GetUserRequest{UserId: "1"}, grpc.WaitForReady(true))
+		end <- err
+	}()
+	p.until(`{"time":`) // the fault strikes
+	return p, end
+}
+
+func (p *process) signal(s syscall.Signal) {
+	p.tb.Helper()
+	if err := p.cmd.Process.Signal(s); err != nil {
+		p.tb.Fatal(err)
+	}
+}
+
+func TestServeDrains(t *testing.T) {
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
+		t.Run(s.String(), func(t *testing.T) {
+			p, ended := serveUnderCall(t, "1s")
+			p.signal(s)
+			rest, code, _ := p.wait()
+			if code != 0 || !strings.Contains(rest, `"msg":"draining"`) || !strings.Contains(rest, `"msg":"calls were cut off at the end of the grace period"`) {
+				t.Errorf("exit code %d, output %s", code, rest)
+			}
+			if err := <-ended; status.Code(err) != codes.Unavailable || !strings.Contains(err.Error(), "shutting down") {
+				t.Errorf("the call under way: %v", err)
+			}
+		})
+	}
+}
+
+// The grace period is an hour: only the second signal ends it.
+func TestSecondSignalEndsServeAtOnce(t *testing.T) {
+	for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM} {
+		t.Run(s.String(), func(t *testing.T) {
+			p, ended := serveUnderCall(t, "1h")
+			p.signal(syscall.SIGTERM)
+			p.until(`{"time":`) // draining
+			p.signal(s)
+			rest, code, took := p.wait()
+			if code != 130 || !strings.HasSuffix(rest, "grpcx: interrupted\n") {
+				t.Errorf("exit code %d, output %s", code, rest)
+			}
+			if took > 20*time.Second {
+				t.Errorf("took %v after the second signal", took)
+			}
+			if err := <-ended; status.Code(err) != codes.Unavailable {
+				t.Errorf("the call under way: %v", err)
+			}
+		})
+	}
+}

@@ -18,7 +18,7 @@ BIN           := $(CURDIR)/.cache/bin
 GOLANGCI_LINT := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 GORELEASER    := $(BIN)/goreleaser-$(GORELEASER_VERSION)
 
-.PHONY: help demo build test quick lint tidy fresh race peers conformance-json bench generate fuzz snapshot release-check
+.PHONY: help demo build test quick lint tidy fresh race peers deploy conformance-json bench generate fuzz snapshot release-check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ demo: ## create a user on the reference server inside the process
 build: ## build ./grpcx
 	go build -trimpath -o grpcx ./cmd/grpcx
 
-test: lint tidy fresh race peers conformance-json ## everything that runs on every submission
+test: lint tidy fresh race peers deploy conformance-json ## everything that runs on every submission
 
 quick: ## the daily loop, under a minute
 	go test ./...
@@ -41,6 +41,9 @@ race: ## all tests of the quick loop, under the race detector
 peers: ## official interop cases and Connect conformance, through the command
 	go test -tags peers -run '^(TestInterop|TestConnectConformance)$$' $(GOTESTFLAGS) ./cmd/grpcx
 
+deploy: ## the Dockerfile's commands, the Compose file and the Kubernetes manifests
+	scripts/deploy.sh $(GOTESTFLAGS)
+
 conformance-json: ## protobuf's own conformance suite against internal/message
 	internal/message/conformance.sh
 
@@ -51,9 +54,10 @@ lint: $(GOLANGCI_LINT) ## format, vet and the linters that hold the walls
 	$(GOLANGCI_LINT) run $(PACKAGES)
 	go run ./scripts/walls $(GOLANGCI_LINT)
 
-tidy: ## both modules list what they need and nothing else
+tidy: ## each module lists what it needs and nothing else
 	go mod tidy -diff
 	cd tools && go mod tidy -diff
+	cd tools/deploy && go mod tidy -diff
 
 fresh: ## generated code is what the generators make of the protos
 	scripts/fresh.sh

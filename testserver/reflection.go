@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"sync"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/reflection"
 	reflectionv1 "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	reflectionv1alpha "google.golang.org/grpc/reflection/grpc_reflection_v1alpha"
@@ -19,7 +18,7 @@ import (
 )
 
 // registerReflection serves reflection v1 and v1alpha for the services of g.
-func registerReflection(g *grpc.Server) {
+func registerReflection(g reflection.GRPCServer) {
 	opts := reflection.ServerOptions{
 		Services:           g,
 		DescriptorResolver: commented{files: sync.OnceValues(commentedFiles)},

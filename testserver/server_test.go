@@ -233,10 +233,10 @@ func TestGzip(t *testing.T) {
 	}
 }
 
-func TestServerOptionsTakeTLS(t *testing.T) {
+func TestTLSConfig(t *testing.T) {
 	web := httptest.NewTLSServer(nil) // for its certificate
 	defer web.Close()
-	s := Start(t, Config{ServerOptions: []grpc.ServerOption{grpc.Creds(credentials.NewServerTLSFromCert(&web.TLS.Certificates[0]))}})
+	s := Start(t, Config{TLSConfig: &tls.Config{Certificates: web.TLS.Certificates}})
 	pool := x509.NewCertPool()
 	pool.AddCert(web.Certificate())
 	roots := &tls.Config{RootCAs: pool, ServerName: "example.com", MinVersion: tls.VersionTLS12}

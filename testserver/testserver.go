@@ -6,6 +6,7 @@ package testserver
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,6 +20,7 @@ import (
 	"google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/keepalive"
 
+	"github.com/grpcx/grpcx/testserver/oneport"
 	chatpb "github.com/grpcx/grpcx/testserver/proto/chat"
 	filepb "github.com/grpcx/grpcx/testserver/proto/file"
 	notificationpb "github.com/grpcx/grpcx/testserver/proto/notification"
@@ -85,6 +87,19 @@ type Config struct {
 	// names a method which the server does not have.
 	Faults []Fault
 
+	// TLS are the files for serving TLS, read again when they change; the zero
+	// value is for plaintext.
+	TLS oneport.Files
+	// TLSConfig is TLS without files, in the place of TLS.
+	TLSConfig *tls.Config
+	// CORSOrigins are the origins whose pages may call from a browser, "*" being
+	// all; nil allows the pages that this machine itself serves.
+	CORSOrigins []string
+
+	// MaxConnections is how many connections may be open; 0 means 1000.
+	MaxConnections int
+	// MaxCalls is how many calls may be open over all connections; 0 means 4000.
+	MaxCalls int
 	// MaxStreams is how many streams a connection may have open; 0 means 100.
 	MaxStreams uint32
 	// MaxHeaderBytes bounds the headers of a call; 0 means 16 KiB.
@@ -96,7 +111,7 @@ type Config struct {
 	// KeepaliveMinTime is the least time between a client's keepalive pings; a
 	// client that sends them faster is disconnected. 0 means 10 s.
 	KeepaliveMinTime time.Duration
-	// ServerOptions come after all others; for TLS credentials and the like.
+	// ServerOptions come after all others, for native gRPC alone.
 	ServerOptions []grpc.ServerOption
 
 	now        func() time.Time // the clock of tokens; nil means time.Now
@@ -112,7 +127,8 @@ type Config struct {
 type Server struct {
 	cfg   Config
 	log   *slog.Logger
-	grpc  *grpc.Server
+	tls   *tls.Config // nil for plaintext
+	grpc  *oneport.Server
 	store *store.Store
 	board *board
 	files *fileServer
@@ -165,7 +181,7 @@ func New(cfg Config) (*Server, error) {
 		once.Do(func() { ended = s.end(ctx) })
 		return ended
 	}
-	s.grpc = grpc.NewServer(s.options()...)
+	s.grpc = s.newPort()
 	s.register()
 	if err := s.useFaults(); err != nil {
 		return nil, errors.Join(err, s.Shutdown(context.Background()))
@@ -181,6 +197,9 @@ func New(cfg Config) (*Server, error) {
 // open makes the parts that may fail, or that must be closed.
 func (s *Server) open() (err error) {
 	if s.limiter, err = newLimiter(s.cfg.RateLimit, s.cfg.now); err != nil {
+		return err
+	}
+	if s.tls, err = s.loadTLS(); err != nil {
 		return err
 	}
 	s.store, err = store.Open(context.Background(), store.Options{
@@ -217,12 +236,43 @@ func (s *Server) close(ctx context.Context) error {
 	return errors.Join(errs...)
 }
 
+// newPort builds the server of all protocols.
+func (s *Server) newPort() *oneport.Server {
+	return oneport.NewServer(oneport.Config{
+		TLS:               s.tls,
+		UnaryInterceptor:  s.interceptUnary,
+		StreamInterceptor: s.interceptStream,
+		UnknownHandler:    s.unknown,
+		CORSOrigins:       s.cfg.CORSOrigins,
+		MaxConnections:    s.cfg.MaxConnections,
+		MaxCalls:          s.cfg.MaxCalls,
+		MaxStreams:        s.cfg.MaxStreams,
+		MaxHeaderBytes:    s.cfg.MaxHeaderBytes,
+		MaxMessageBytes:   s.cfg.MaxMessageBytes,
+		HandshakeTimeout:  s.cfg.HandshakeTimeout,
+		Logger:            s.log,
+	}, s.options()...)
+}
+
+// loadTLS returns nil for plaintext.
+func (s *Server) loadTLS() (*tls.Config, error) {
+	if s.cfg.TLSConfig != nil || s.cfg.TLS.Cert == "" && s.cfg.TLS.Key == "" {
+		return s.cfg.TLSConfig, nil
+	}
+	files := s.cfg.TLS
+	files.OnReload = func(err error) {
+		if err != nil {
+			s.log.Error("reload certificates: those of before stay in use", "error", err)
+		} else {
+			s.log.Info("certificates reloaded")
+		}
+	}
+	return oneport.LoadTLS(files)
+}
+
+// options are for native gRPC.
 func (s *Server) options() []grpc.ServerOption {
 	return append([]grpc.ServerOption{
-		grpc.MaxConcurrentStreams(cmp.Or(s.cfg.MaxStreams, 100)),
-		grpc.MaxHeaderListSize(cmp.Or(s.cfg.MaxHeaderBytes, 16<<10)),
-		grpc.MaxRecvMsgSize(cmp.Or(s.cfg.MaxMessageBytes, 4<<20)),
-		grpc.ConnectionTimeout(cmp.Or(s.cfg.HandshakeTimeout, 5*time.Second)),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{
 			MinTime:             cmp.Or(s.cfg.KeepaliveMinTime, 10*time.Second),
 			PermitWithoutStream: true,
@@ -231,9 +281,6 @@ func (s *Server) options() []grpc.ServerOption {
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: time.Minute, Timeout: 20 * time.Second}),
 		// Handlers are gone before the store is closed.
 		grpc.WaitForHandlers(true),
-		grpc.ChainUnaryInterceptor(s.interceptUnary),
-		grpc.ChainStreamInterceptor(s.interceptStream),
-		grpc.UnknownServiceHandler(s.unknown),
 	}, s.cfg.ServerOptions...)
 }
 

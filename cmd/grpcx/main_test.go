@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"net"
 	"os/exec"
@@ -12,11 +11,10 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
-	"google.golang.org/grpc"
-	"google.golang.org/grpc/credentials"
 
 	"github.com/grpcx/grpcx/testdata/testcert"
 	"github.com/grpcx/grpcx/testserver"
+	"github.com/grpcx/grpcx/testserver/oneport"
 )
 
 func TestMain(m *testing.M) {
@@ -30,8 +28,8 @@ func TestMain(m *testing.M) {
 func TestScripts(t *testing.T) {
 	ca := testcert.New(t)
 	cert, key := ca.Issue("localhost", time.Now().Add(time.Hour))
-	mutual := ca.Server(cert, key)
-	mutual.ClientAuth, mutual.ClientCAs = tls.RequireAndVerifyClientCert, ca.Pool()
+	secure := oneport.Files{Cert: cert, Key: key}
+	mutual := oneport.Files{Cert: cert, Key: key, ClientCA: ca.File}
 	testscript.Run(t, testscript.Params{
 		Dir: "../../testdata/script",
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
@@ -39,9 +37,9 @@ func TestScripts(t *testing.T) {
 		},
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
-			env.Setenv("ADDR", serve(t, env))
-			env.Setenv("TLS_ADDR", serve(t, env, grpc.Creds(credentials.NewTLS(ca.Server(cert, key)))))
-			env.Setenv("MTLS_ADDR", serve(t, env, grpc.Creds(credentials.NewTLS(mutual))))
+			env.Setenv("ADDR", serve(t, env, oneport.Files{}))
+			env.Setenv("TLS_ADDR", serve(t, env, secure))
+			env.Setenv("MTLS_ADDR", serve(t, env, mutual))
 			env.Setenv("CLOSED_ADDR", closedAddress(t))
 			env.Setenv("CA", ca.File)
 			env.Setenv("CERT", cert)
@@ -72,9 +70,9 @@ func exits(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // serve starts a reference server that ends with the script.
-func serve(tb testing.TB, env *testscript.Env, o ...grpc.ServerOption) string {
+func serve(tb testing.TB, env *testscript.Env, files oneport.Files) string {
 	tb.Helper()
-	server, err := testserver.New(testserver.Config{DefaultAdmin: true, ServerOptions: o})
+	server, err := testserver.New(testserver.Config{DefaultAdmin: true, TLS: files})
 	if err != nil {
 		tb.Fatal(err)
 	}

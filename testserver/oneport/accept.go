@@ -1,0 +1,130 @@
+package oneport
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/peer"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/tap"
+)
+
+// accept takes connections from l until that fails for good.
+func (s *Server) accept(l net.Listener) error {
+	const longest = time.Second
+	delay := time.Duration(0)
+	for {
+		raw, err := l.Accept()
+		if err == nil {
+			delay = 0
+			s.admit(raw)
+			continue
+		}
+		var passing interface{ Temporary() bool } // lack of file descriptors, say
+		if !errors.As(err, &passing) || !passing.Temporary() || s.stopped() {
+			return err
+		}
+		delay = min(max(2*delay, 5*time.Millisecond), longest)
+		s.log.Warn("accept", "error", err, "retry", delay)
+		select {
+		case <-time.After(delay):
+		case <-s.forced.Done():
+		}
+	}
+}
+
+// admit makes room for a connection and looks after it in the background.
+func (s *Server) admit(raw net.Conn) {
+	c := &conn{Conn: raw, server: s, host: clientHost(raw.RemoteAddr()), opening: true}
+	c.lastUsed.Store(time.Now().UnixNano())
+	victim, ok := s.connections.add(c)
+	if victim != nil {
+		// It may have to send something first, which takes its time.
+		s.serving.Go(func() { _ = victim.Close() })
+	}
+	if !ok {
+		_ = raw.Close()
+		return
+	}
+	s.serving.Go(func() { s.welcome(c) })
+}
+
+// welcome makes the handshake, finds out what the client speaks, and hands the
+// connection over.
+func (s *Server) welcome(c *conn) {
+	if err := s.handshake(c); err != nil {
+		s.log.LogAttrs(s.forced, slog.LevelDebug, "handshake", slog.String("peer", c.RemoteAddr().String()), slog.Any("error", err))
+		_ = c.Close()
+		return
+	}
+	c.auth = authInfo(c, c.tls)
+	o := opening{conn: c}
+	native, err := o.inspect()
+	if err != nil || !c.settle(native, o.replay()) {
+		if s.stopped() {
+			o.dismiss()
+		}
+		_ = c.Close()
+		return
+	}
+	if native {
+		s.toNative.give(c)
+	} else {
+		s.toWeb.give(c)
+	}
+}
+
+// handshake ends TLS.
+func (s *Server) handshake(c *conn) error {
+	if s.cfg.TLS == nil {
+		return nil
+	}
+	if !c.wait(s.cfg.HandshakeTimeout) {
+		return net.ErrClosed
+	}
+	secure := tls.Server(c.Conn, s.cfg.TLS)
+	if err := secure.HandshakeContext(s.forced); err != nil {
+		var record tls.RecordHeaderError
+		if errors.As(err, &record) && record.Conn != nil && looksLikeHTTP(record.RecordHeader) {
+			_, _ = io.WriteString(record.Conn, "HTTP/1.0 400 Bad Request\r\n\r\nThis port speaks TLS: use https.\n")
+		}
+		return err
+	}
+	state := secure.ConnectionState()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.Conn, c.tls = secure, &state
+	return nil
+}
+
+// looksLikeHTTP reports whether a request of HTTP/1 begins with these bytes.
+func looksLikeHTTP(b [5]byte) bool {
+	switch string(b[:]) {
+	case "GET /", "HEAD ", "POST ", "PUT /", "OPTIO":
+		return true
+	}
+	return false
+}
+
+// admitNative refuses calls where there are too many.
+func (s *Server) admitNative(ctx context.Context, _ *tap.Info) (context.Context, error) {
+	if s.calls.Load() <= int64(s.cfg.MaxCalls) {
+		return ctx, nil
+	}
+	if p, ok := peer.FromContext(ctx); ok {
+		if local, ok := p.LocalAddr.(localAddr); ok && local.conn.crowded() {
+			return ctx, tooManyCalls()
+		}
+	}
+	return ctx, nil
+}
+
+func tooManyCalls() error {
+	return status.Error(codes.ResourceExhausted, "too many calls are open on this server")
+}

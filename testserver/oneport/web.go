@@ -1,0 +1,125 @@
+package oneport
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"net/http"
+	"time"
+
+	"connectrpc.com/connect"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
+
+// webIdleTimeout ends connections of net/http that had no request for so long.
+const webIdleTimeout = 5 * time.Minute
+
+type connKey struct{}
+
+func (s *Server) newWebServer() *http.Server {
+	protocols := new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(true) // what net/http gets is behind TLS
+	return &http.Server{
+		Handler:           http.HandlerFunc(s.serveWeb),
+		Protocols:         protocols,
+		ReadHeaderTimeout: s.cfg.HandshakeTimeout,
+		IdleTimeout:       webIdleTimeout,
+		MaxHeaderBytes:    int(s.cfg.MaxHeaderBytes),
+		HTTP2: &http.HTTP2Config{
+			MaxConcurrentStreams:          int(s.cfg.MaxStreams),
+			MaxReceiveBufferPerConnection: 256 << 10,
+			MaxReceiveBufferPerStream:     64 << 10,
+			SendPingTimeout:               time.Minute,
+			PingTimeout:                   20 * time.Second,
+		},
+		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
+			return context.WithValue(ctx, connKey{}, c)
+		},
+	}
+}
+
+// serveWeb serves one request of net/http.
+func (s *Server) serveWeb(w http.ResponseWriter, r *http.Request) {
+	s.requests.Add(1)
+	defer s.requests.Done()
+	c, _ := r.Context().Value(connKey{}).(*conn)
+	c.callOpened()
+	defer c.callClosed()
+	defer c.answered.Store(true)
+
+	r.TLS = c.tls
+	w, answered := s.origins.serve(w, r)
+	if answered {
+		return
+	}
+	x := &exchange{control: http.NewResponseController(w), request: r, conn: c}
+	defer x.end()
+	if text := newWebText(w, r); text != nil {
+		w, r = text, text.request
+		defer text.finish()
+	}
+	x.request = r
+	r = r.WithContext(x.with(r.Context()))
+	m, known := s.methods[r.URL.Path]
+	switch {
+	case c.crowded():
+		s.refuse(w, r, http.StatusServiceUnavailable, tooManyCalls())
+	case !known:
+		s.serveUnknown(w, r)
+	default:
+		if m.bidi && r.ProtoMajor == 1 {
+			// connect-go refuses what HTTP/1.1 can do by halves: first all requests,
+			// then all responses. Some clients can even do both at once.
+			_ = x.control.EnableFullDuplex() // net/http can
+			r.ProtoMajor = 2
+		}
+		m.handler().ServeHTTP(w, r)
+	}
+}
+
+// serveUnknown answers a request whose path is no method.
+func (s *Server) serveUnknown(w http.ResponseWriter, r *http.Request) {
+	errs := connect.NewErrorWriter(codecs()...)
+	if !errs.IsSupported(r) || r.Method == http.MethodGet && !r.URL.Query().Has("message") {
+		http.Error(w, "There are no pages here: this port speaks gRPC, gRPC-Web and Connect.", http.StatusNotFound)
+		return
+	}
+	err := status.Errorf(codes.Unimplemented, "unknown method")
+	if s.cfg.UnknownHandler != nil {
+		err = s.callUnknown(w, r)
+	}
+	s.refuse(w, r, http.StatusNotFound, err)
+}
+
+// callUnknown runs the handler for unknown methods on a stream without messages,
+// and leaves its metadata in the headers of the response.
+func (s *Server) callUnknown(w http.ResponseWriter, r *http.Request) error {
+	stream := newWebStream(r.URL.Path, exchangeOf(r.Context()), nil, nil)
+	var err error
+	if stream.ctx, err = s.callContext(r.Context(), streamTransport{stream}); err != nil {
+		return err
+	}
+	err = s.cfg.UnknownHandler(nil, stream)
+	header, trailer := stream.end()
+	setHeaders(w.Header(), header)
+	setHeaders(w.Header(), trailer)
+	if err == nil {
+		return status.Errorf(codes.Unimplemented, "unknown method")
+	}
+	return err
+}
+
+// refuse sends an error in the client's protocol, or else as plain text.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, code int, err error) {
+	errs := connect.NewErrorWriter(codecs()...)
+	if !errs.IsSupported(r) {
+		http.Error(w, status.Convert(err).Message(), code)
+		return
+	}
+	if err := errs.Write(w, r, toConnect(err)); err != nil {
+		s.log.LogAttrs(r.Context(), slog.LevelDebug, "refuse request", slog.Any("error", err))
+	}
+}

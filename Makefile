@@ -40,6 +40,7 @@ race: ## all tests of the quick loop, under the race detector
 
 peers: ## official interop cases and Connect conformance, through the command
 	go test -tags peers -run '^(TestInterop|TestConnectConformance)$$' $(GOTESTFLAGS) ./cmd/grpcx
+	go test -tags peers -run '^TestConnectConformance$$' $(GOTESTFLAGS) ./testserver/oneport
 
 deploy: ## the Dockerfile's commands, the Compose file and the Kubernetes manifests
 	scripts/deploy.sh $(GOTESTFLAGS)

@@ -112,8 +112,13 @@ func looksLikeHTTP(b [5]byte) bool {
 	return false
 }
 
-// admitNative refuses calls where there are too many.
-func (s *Server) admitNative(ctx context.Context, _ *tap.Info) (context.Context, error) {
+// admitNative refuses calls where there are too many, and those that grpc-go would
+// take for protobuf though they are not: connections that begin with such a call
+// get to connect-go, but this one has begun otherwise.
+func (s *Server) admitNative(ctx context.Context, info *tap.Info) (context.Context, error) {
+	if t := info.Header["content-type"]; len(t) == 1 && t[0] != "application/grpc" && !nativeContentType(t[0]) {
+		return ctx, status.Errorf(codes.Unimplemented, "content type %.40q on a connection that began with application/grpc", t[0])
+	}
 	if s.calls.Load() <= int64(s.cfg.MaxCalls) {
 		return ctx, nil
 	}

@@ -3,7 +3,9 @@ package oneport
 import (
 	"context"
 	"errors"
+	"io"
 	"net/http"
+	"os"
 	"sync"
 	"time"
 
@@ -19,9 +21,11 @@ type exchange struct {
 	request *http.Request
 	conn    *conn
 
-	mu      sync.Mutex
-	writing bool
-	over    bool // the handler has returned, and net/http wants no more of us
+	mu          sync.Mutex
+	reading     bool
+	writing     bool
+	interrupted bool
+	over        bool // the handler has returned, and net/http wants no more of us
 }
 
 func (x *exchange) with(ctx context.Context) context.Context {
@@ -52,14 +56,44 @@ func heed(ctx context.Context, _ connect.Spec, _ connect.Peer, _ http.Header) (c
 func (x *exchange) interrupt() {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	x.interrupted = true
 	if x.over {
 		return
 	}
 	past := time.Unix(1, 0)
-	_ = x.control.SetReadDeadline(past) // fails only when the connection is gone
+	if x.reading { // else net/http would take it for the end of the connection
+		_ = x.control.SetReadDeadline(past) // fails only when the connection is gone
+	}
 	if x.writing {
 		_ = x.control.SetWriteDeadline(past)
 	}
+}
+
+// body is what the client sends, until the exchange is interrupted.
+type body struct {
+	io.ReadCloser
+	exchange *exchange
+}
+
+func (b body) Read(p []byte) (int, error) {
+	if !b.exchange.beginRead() {
+		return 0, os.ErrDeadlineExceeded
+	}
+	defer b.exchange.endRead()
+	return b.ReadCloser.Read(p)
+}
+
+func (x *exchange) beginRead() bool {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.reading = !x.interrupted
+	return x.reading
+}
+
+func (x *exchange) endRead() {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.reading = false
 }
 
 // write runs a function that writes to the client.

@@ -20,7 +20,8 @@ import (
 // method is one method as net/http serves it.
 type method struct {
 	service, name string
-	bidi          bool                // both sides stream
+	clientStreams bool
+	serverStreams bool
 	handler       func() http.Handler // made when it is called first
 }
 
@@ -35,7 +36,7 @@ func (s *Server) registerMethods(desc *grpc.ServiceDesc, impl any) {
 	}
 	for i := range desc.Streams {
 		d := &desc.Streams[i]
-		m := &method{service: desc.ServiceName, name: d.StreamName, bidi: d.ClientStreams && d.ServerStreams}
+		m := &method{service: desc.ServiceName, name: d.StreamName, clientStreams: d.ClientStreams, serverStreams: d.ServerStreams}
 		m.handler = sync.OnceValue(func() http.Handler { return s.streamHandler(m, d, impl) })
 		s.methods[m.path()] = m
 	}
@@ -111,11 +112,11 @@ func (s *Server) streamHandler(m *method, desc *grpc.StreamDesc, impl any) http.
 	}
 	opts := s.handlerOptions(m)
 	switch {
-	case m.bidi:
+	case m.clientStreams && m.serverStreams:
 		return connect.NewBidiStreamHandler(m.path(), func(ctx context.Context, b *connect.BidiStream[envelope, envelope]) error {
 			return handle(ctx, b.Conn(), nil)
 		}, opts...)
-	case desc.ServerStreams:
+	case m.serverStreams:
 		return connect.NewServerStreamHandler(m.path(), func(ctx context.Context, req *connect.Request[envelope], ss *connect.ServerStream[envelope]) error {
 			return handle(ctx, ss.Conn(), req.Msg)
 		}, opts...)

@@ -55,8 +55,9 @@ func (s *Server) serveWeb(w http.ResponseWriter, r *http.Request) {
 	if answered {
 		return
 	}
-	x := &exchange{control: http.NewResponseController(w), request: r, conn: c}
+	x := &exchange{control: http.NewResponseController(w), conn: c}
 	defer x.end()
+	r.Body = body{r.Body, x}
 	if text := newWebText(w, r); text != nil {
 		w, r = text, text.request
 		defer text.finish()
@@ -70,11 +71,13 @@ func (s *Server) serveWeb(w http.ResponseWriter, r *http.Request) {
 	case !known:
 		s.serveUnknown(w, r)
 	default:
-		if m.bidi && r.ProtoMajor == 1 {
-			// connect-go refuses what HTTP/1.1 can do by halves: first all requests,
-			// then all responses. Some clients can even do both at once.
-			_ = x.control.EnableFullDuplex() // net/http can
-			r.ProtoMajor = 2
+		if m.clientStreams && r.ProtoMajor == 1 {
+			_ = x.control.EnableFullDuplex() // the header may be sent before all requests have come
+			if m.serverStreams {
+				// connect-go refuses what HTTP/1.1 can do by halves: first all requests,
+				// then all responses. Some clients can even do both at once.
+				r.ProtoMajor = 2
+			}
 		}
 		m.handler().ServeHTTP(w, r)
 	}
@@ -91,7 +94,17 @@ func (s *Server) serveUnknown(w http.ResponseWriter, r *http.Request) {
 	if s.cfg.UnknownHandler != nil {
 		err = s.callUnknown(w, r)
 	}
-	s.refuse(w, r, http.StatusNotFound, err)
+	s.refuse(notFound{w}, r, http.StatusNotFound, err)
+}
+
+// notFound says over HTTP that there is no such method, as Connect wants it.
+type notFound struct{ http.ResponseWriter }
+
+func (w notFound) WriteHeader(code int) {
+	if code == http.StatusNotImplemented {
+		code = http.StatusNotFound
+	}
+	w.ResponseWriter.WriteHeader(code)
 }
 
 // callUnknown runs the handler for unknown methods on a stream without messages,

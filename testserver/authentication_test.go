@@ -285,9 +285,7 @@ func TestClientCertificate(t *testing.T) {
 		"  - {common_name: root.example, roles: [admin]}")
 	config := ca.Server(serverCert, serverKey)
 	config.ClientAuth, config.ClientCAs = tls.VerifyClientCertIfGiven, ca.Pool()
-	cfg, who := observed(Config{
-		Auth: AuthRequired, Identities: ids.path, ServerOptions: []grpc.ServerOption{grpc.Creds(credentials.NewTLS(config))},
-	})
+	cfg, who := observed(Config{Auth: AuthRequired, Identities: ids.path, TLSConfig: config})
 	s := Start(t, cfg)
 	with := func(name string) *grpc.ClientConn {
 		client := &tls.Config{RootCAs: ca.Pool(), ServerName: "localhost", MinVersion: tls.VersionTLS12}

@@ -114,12 +114,10 @@ func (s *Server) gatherer() prometheus.Gatherer {
 			Name: "grpcx_build_info", Help: "Always 1; the label tells the version.",
 			ConstLabels: prometheus.Labels{"version": validText(s.cfg.Version)},
 		}, func() float64 { return 1 }),
-	)
-	if s.connections != nil {
-		r.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{
+		prometheus.NewGaugeFunc(prometheus.GaugeOpts{
 			Name: "grpc_server_connections", Help: "Open connections.",
-		}, func() float64 { return float64(s.connections()) }))
-	}
+		}, func() float64 { return float64(s.grpc.Stats().Connections) }),
+	)
 	return prometheus.Gatherers{s.metrics.registry, r}
 }
 

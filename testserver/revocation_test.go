@@ -260,10 +260,10 @@ func TestRecentSharesLookupsAndForgets(t *testing.T) {
 	if _, err := r.get(t.Context(), "a"); !errors.Is(err, boom) {
 		t.Errorf("error %v, want that of the lookup", err)
 	}
-	for i := range maxRecent + 1 {
+	for i := range maxLookups + 1 {
 		r.entry(fmt.Sprint(i))
 	}
-	if n := len(r.found); n > maxRecent {
+	if n := len(r.found); n > maxLookups {
 		t.Errorf("%d entries", n)
 	}
 }

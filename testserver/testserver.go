@@ -137,10 +137,9 @@ type Server struct {
 	chat          *chatServer
 	notifications *notificationServer
 
-	metrics     *metrics
-	tracing     *tracing
-	tail        *logTail   // what LogService shows
-	connections func() int // how many are open; nil if nobody counts them
+	metrics *metrics
+	tracing *tracing
+	tail    *logTail // what LogService shows
 
 	auth    *authenticator
 	limiter *limiter // nil: no limit

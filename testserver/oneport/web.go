@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"connectrpc.com/connect"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 )
@@ -107,15 +108,20 @@ func (w notFound) WriteHeader(code int) {
 	w.ResponseWriter.WriteHeader(code)
 }
 
-// callUnknown runs the handler for unknown methods on a stream without messages,
-// and leaves its metadata in the headers of the response.
+// callUnknown runs the handler for unknown methods, as native gRPC does behind the
+// interceptor and for no service, on a stream without messages, and leaves its metadata in the headers of the response.
 func (s *Server) callUnknown(w http.ResponseWriter, r *http.Request) error {
 	stream := newWebStream(r.URL.Path, exchangeOf(r.Context()), nil, nil)
 	var err error
 	if stream.ctx, err = s.callContext(r.Context(), streamTransport{stream}); err != nil {
 		return err
 	}
-	err = s.cfg.UnknownHandler(nil, stream)
+	if s.cfg.StreamInterceptor == nil {
+		err = s.cfg.UnknownHandler(nil, stream)
+	} else {
+		info := &grpc.StreamServerInfo{FullMethod: r.URL.Path, IsClientStream: true, IsServerStream: true}
+		err = s.cfg.StreamInterceptor(nil, stream, info, s.cfg.UnknownHandler)
+	}
 	header, trailer := stream.end()
 	setHeaders(w.Header(), header)
 	setHeaders(w.Header(), trailer)

@@ -91,7 +91,12 @@ func newAuthenticator(cfg Config, s *store.Store, log *slog.Logger) (*authentica
 	}
 	a.tokens = newTokens(cfg, &keyring{
 		now: cfg.now, store: s, keep: keptFor(cfg.AccessTTL),
-		configured: func() []signingKey { return slices.Concat(a.identities().signing, fixed) },
+		configured: func() []signingKey {
+			if keys := a.identities().signing; len(keys) > 0 {
+				return slices.Concat(keys, fixed)
+			}
+			return fixed
+		},
 	})
 	a.watched = newGrantWatch(a)
 	if cfg.Identities == "" {

@@ -28,30 +28,33 @@ type identityFile struct {
 	// For the one goroutine that loads.
 	seen    fs.FileInfo
 	content []byte
-	refused string // the error that was logged last
+	fault   error  // what is wrong with the content
+	logged  string // the fault that was logged last; "": none since the file was good
 }
 
-// load reads the file if it may have changed since the last time.
+// load reads the file if it may have changed since the last time. Its error is
+// what is wrong now, changed or not.
 func (f *identityFile) load() error {
 	info, err := os.Stat(f.path)
 	if err != nil {
-		return f.errorf(err)
+		return fmt.Errorf("read identities: %w", err)
 	}
 	if !f.changed(info) {
-		return nil
+		return f.fault
 	}
 	content, err := readRegular(f.path, info)
 	if err != nil {
-		return f.errorf(err)
+		return fmt.Errorf("read identities: %w", err)
 	}
 	f.seen = info
 	if f.content != nil && bytes.Equal(content, f.content) {
-		return nil
+		return f.fault
 	}
-	f.content = content
+	f.content, f.fault = content, nil
 	ids, err := parseIdentities(content, f.known)
 	if err != nil {
-		return fmt.Errorf("identities %s:%w", f.path, err)
+		f.fault = fmt.Errorf("identities %s:%w", f.path, err)
+		return f.fault
 	}
 	f.current.Store(ids)
 	return nil
@@ -84,11 +87,6 @@ func readRegular(path string, info fs.FileInfo) ([]byte, error) {
 	return content, nil
 }
 
-// errorf wraps an error that names the file itself.
-func (f *identityFile) errorf(err error) error {
-	return fmt.Errorf("read identities: %w", err)
-}
-
 // watch loads the file again and again until ctx ends, and logs each new fault
 // once.
 func (f *identityFile) watch(ctx context.Context) {
@@ -100,15 +98,19 @@ func (f *identityFile) watch(ctx context.Context) {
 			return
 		case <-ticker.C:
 		}
-		before := f.current.Load()
-		err := f.load()
-		switch {
-		case err != nil && err.Error() != f.refused:
-			f.log.LogAttrs(ctx, slog.LevelError, "identities not loaded, those before stay in force", slog.Any("error", err))
-			f.refused = err.Error()
-		case f.current.Load() != before:
-			f.log.LogAttrs(ctx, slog.LevelInfo, "identities loaded", slog.String("path", f.path))
-			f.refused = ""
-		}
+		f.reload(ctx)
+	}
+}
+
+func (f *identityFile) reload(ctx context.Context) {
+	before := f.current.Load()
+	err := f.load()
+	switch {
+	case err != nil && err.Error() != f.logged:
+		f.log.LogAttrs(ctx, slog.LevelError, "identities not loaded, those before stay in force", slog.Any("error", err))
+		f.logged = err.Error()
+	case err == nil && (f.logged != "" || f.current.Load() != before):
+		f.log.LogAttrs(ctx, slog.LevelInfo, "identities loaded", slog.String("path", f.path))
+		f.logged = ""
 	}
 }

@@ -53,7 +53,7 @@ func (s *Store) PutCredential(ctx context.Context, c Credential) error {
 			c.Username, c.UserID, string(roles), c.Hash, c.Builtin); err != nil {
 			return err
 		}
-		return revoke(ctx, tx, `username = $2`, c.Username)
+		return revoke(ctx, tx, revokeAll, c.Username)
 	})
 	if err != nil {
 		return fmt.Errorf("put credential: %w", err)

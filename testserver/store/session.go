@@ -87,7 +87,7 @@ func (s *Store) RotateToken(ctx context.Context, hash string, next RefreshToken)
 			true, hash).Scan(&expires)
 		if errors.Is(err, sql.ErrNoRows) {
 			refused = &Error{Code: Revoked, Kind: "session", Index: -1}
-			return revoke(ctx, tx, `id = $2`, sess.ID)
+			return revoke(ctx, tx, revokeOne, sess.ID)
 		}
 		if err != nil {
 			return err
@@ -110,7 +110,7 @@ func (s *Store) RotateToken(ctx context.Context, hash string, next RefreshToken)
 
 // RevokeSession ends a session; one that is gone or revoked already stays so.
 func (s *Store) RevokeSession(ctx context.Context, id string) error {
-	if err := s.write(ctx, func(tx *sql.Tx) error { return revoke(ctx, tx, `id = $2`, id) }); err != nil {
+	if err := s.write(ctx, func(tx *sql.Tx) error { return revoke(ctx, tx, revokeOne, id) }); err != nil {
 		return fmt.Errorf("revoke session: %w", err)
 	}
 	return nil
@@ -124,7 +124,7 @@ func (s *Store) RevokeToken(ctx context.Context, hash string) (string, error) {
 		if sess, _, err = scanSession(tx.QueryRowContext(ctx, selectByToken, hash)); err != nil {
 			return err
 		}
-		return revoke(ctx, tx, `id = $2`, sess.ID)
+		return revoke(ctx, tx, revokeOne, sess.ID)
 	})
 	if err != nil {
 		return "", fmt.Errorf("revoke session: %w", err)
@@ -132,16 +132,22 @@ func (s *Store) RevokeToken(ctx context.Context, hash string) (string, error) {
 	return sess.ID, nil
 }
 
-// revoke ends the sessions that meet the condition, in which $2 stands for arg.
-// They get the next number of a sequence, the lock on which puts revocations in
-// the order in which they are committed; see Revocations.
-func revoke(ctx context.Context, tx *sql.Tx, condition string, arg string) error {
+// Statements for revoke.
+const (
+	revokeOne = `UPDATE sessions SET revoked = $1 WHERE revoked = 0 AND id = $2`
+	revokeAll = `UPDATE sessions SET revoked = $1 WHERE revoked = 0 AND username = $2`
+)
+
+// revoke ends the session of that id, or all of that username. They get the next
+// number of a sequence, the lock on which puts revocations in the order in which
+// they are committed; see Revocations.
+func revoke(ctx context.Context, tx *sql.Tx, statement, whose string) error {
 	var number int64
 	if err := tx.QueryRowContext(ctx, `UPDATE sequences SET last = last + 1 WHERE name = 'revocations' RETURNING last`).
 		Scan(&number); err != nil {
 		return fmt.Errorf("sequence revocations: %w", err)
 	}
-	_, err := tx.ExecContext(ctx, `UPDATE sessions SET revoked = $1 WHERE revoked = 0 AND `+condition, number, arg)
+	_, err := tx.ExecContext(ctx, statement, number, whose)
 	return err
 }
 

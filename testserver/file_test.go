@@ -337,16 +337,22 @@ func TestListFiles(t *testing.T) {
 // an identity that the caller proved to have.
 func startProving(t *testing.T, cfg Config) *Server {
 	t.Helper()
-	s, err := New(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.chain = append(s.chain, func(ctx context.Context, _ *call, next func(context.Context) error) error {
+	return startWith(t, cfg, func(ctx context.Context, _ *call, next func(context.Context) error) error {
 		if user := metadata.ValueFromIncomingContext(ctx, "proved"); len(user) == 1 {
 			ctx = withIdentity(ctx, identity{UserID: user[0], Roles: metadata.ValueFromIncomingContext(ctx, "roles")})
 		}
 		return next(ctx)
 	})
+}
+
+// startWith starts a server whose calls pass one more stage at the end.
+func startWith(t *testing.T, cfg Config, last stage) *Server {
+	t.Helper()
+	s, err := New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.chain = append(s.chain, last)
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

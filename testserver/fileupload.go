@@ -161,7 +161,7 @@ func (u *upload) store(ctx context.Context) error {
 // undo removes the content of a file that was not stored. Where the store does
 // not tell whether it was, both stay for the sweep, which can.
 func (u *upload) undo(ctx context.Context) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), undoTimeout)
 	defer cancel()
 	others := errors.New("the file has other content")
 	_, err := u.server.store.DeleteFile(ctx, u.file.ID, func(f store.File) error {

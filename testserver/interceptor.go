@@ -3,6 +3,7 @@ package testserver
 import (
 	"context"
 	"crypto/sha256"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -153,6 +154,12 @@ func (s *Server) handleStream(ss grpc.ServerStream, c *call, handler func(grpc.S
 	case err := <-done:
 		return err
 	case cause := <-interrupted:
+		if errors.Is(ss.Context().Err(), context.Canceled) {
+			// The client has gone, which frees the handler by itself. It counts as
+			// one of the connection's until it ends, or a client that begins and
+			// cancels calls could have any number of them.
+			return <-done
+		}
 		timer := time.NewTimer(interruptGrace)
 		defer timer.Stop()
 		select {

@@ -316,7 +316,7 @@ func TestClientCertificate(t *testing.T) {
 	t.Run("certificate that nobody verified", func(t *testing.T) {
 		cfg := config.Clone()
 		cfg.ClientAuth = tls.RequestClientCert
-		s = Start(t, Config{Auth: AuthRequired, Identities: ids.path, ServerOptions: []grpc.ServerOption{grpc.Creds(credentials.NewTLS(cfg))}})
+		s = Start(t, Config{Auth: AuthRequired, Identities: ids.path, TLSConfig: cfg})
 		wantReason(t, getUser(t, with("ci.example")), codes.Unauthenticated, "NO_CREDENTIALS")
 	})
 }

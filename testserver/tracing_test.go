@@ -111,6 +111,7 @@ func TestSpansReachTheCollector(t *testing.T) {
 		Version: "1.2.3",
 		Logger:  slog.New(slog.NewTextHandler(&log, nil)),
 		Tracing: Tracing{Endpoint: otlp.url, Service: "reference"},
+		Auth:    AuthOff,
 	})
 	cc := dial(t, s)
 	users, interop := pb.NewUserServiceClient(cc), grpc_testing.NewTestServiceClient(cc)

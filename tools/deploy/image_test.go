@@ -185,9 +185,9 @@ func assemble(t *testing.T, src string, last instructions.Stage) *image {
 		case *instructions.UserCommand:
 			i.user = c.User
 		case *instructions.EntrypointCommand:
-			i.entrypoint = c.CmdLine
+			i.entrypoint = direct(t, c, c.ShellDependantCmdLine)
 		case *instructions.CmdCommand:
-			i.cmd = c.CmdLine
+			i.cmd = direct(t, c, c.ShellDependantCmdLine)
 		case *instructions.HealthCheckCommand:
 			if c.Health.Test[0] != "CMD" {
 				t.Errorf("%s: the image has no shell", c)
@@ -196,6 +196,15 @@ func assemble(t *testing.T, src string, last instructions.Stage) *image {
 		}
 	}
 	return i
+}
+
+// direct is a command line that needs no shell: the image has none.
+func direct(t *testing.T, c instructions.Command, line instructions.ShellDependantCmdLine) []string {
+	t.Helper()
+	if line.PrependShell {
+		t.Fatalf("%s: the image has no shell; write a list", c)
+	}
+	return line.CmdLine
 }
 
 // command is a command line of the image, by its own files.

@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"flag"
+	"fmt"
 	"go/token"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -200,4 +202,51 @@ func FuzzConfigFile(f *testing.F) {
 			t.Fatalf("%s\n%s", diff, printed.String())
 		}
 	})
+}
+
+// TestSettingsInTheDocument keeps the table of docs/server.md what the settings
+// are; -update writes it.
+func TestSettingsInTheDocument(t *testing.T) {
+	const path, begin, end = "../../docs/server.md", "<!-- settings -->\n", "<!-- /settings -->\n"
+	document, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, ok := strings.Cut(string(document), begin)
+	table, after, closed := strings.Cut(rest, end)
+	if !ok || !closed {
+		t.Fatalf("%s has no %q and %q", path, begin, end)
+	}
+	want := settingsTable(new(serveSettings).groups())
+	if *update {
+		if err := os.WriteFile(path, []byte(before+begin+want+end+after), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return
+	}
+	if diff := cmp.Diff(want, table); diff != "" {
+		t.Errorf("out of date; go test ./internal/cli -run %s -update\n%s", t.Name(), diff)
+	}
+}
+
+func settingsTable(groups []settingGroup) string {
+	var b strings.Builder
+	for _, g := range groups {
+		fmt.Fprintf(&b, "### %s\n\n| flag and key | variable | default | |\n| --- | --- | --- | --- |\n", g.title)
+		for _, s := range g.settings {
+			names := variable(s.name)
+			if file, ok := s.value.(*secretFile); ok && file.variable != "" {
+				names += "`, or `" + file.variable + "` with the secret itself"
+			} else {
+				names += "`"
+			}
+			initial := s.value.String()
+			if initial != "" {
+				initial = "`" + initial + "`"
+			}
+			fmt.Fprintf(&b, "| `%s` | `%s | %s | %s |\n", s.name, names, initial, strings.ReplaceAll(s.usage, "|", "\\|"))
+		}
+		b.WriteByte('\n')
+	}
+	return b.String()
 }

@@ -20,7 +20,7 @@ const (
 	maxFileSize      = 2 << 30  // bytes, where the configuration sets no limit
 	maxUploads       = 100      // at a time, likewise
 	transferIdle     = 5 * time.Minute
-	storeTimeout     = time.Minute // of describing uploaded content to the store
+	storeTimeout     = time.Minute     // of describing uploaded content to the store
 	undoTimeout      = 5 * time.Second // of taking that back; it may delay a shutdown
 	defaultFileLimit = 50
 )

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -291,5 +292,89 @@ func TestUnreachableServer(t *testing.T) {
 	_, err = Open(t.Context(), Options{Path: "postgres://ada@" + l.Addr().String() + "/db?sslmode=disable", ConnectTimeout: 50 * time.Millisecond})
 	if err == nil || errors.Is(err, context.DeadlineExceeded) || !errors.Is(err, ErrUnavailable) {
 		t.Errorf("error %v, want ErrUnavailable", err)
+	}
+}
+
+// frozenProxy passes connections on to a server, and holds them up while frozen.
+type frozenProxy struct {
+	net.Listener
+	socket string
+	frozen sync.RWMutex
+	wg     sync.WaitGroup
+}
+
+func newFrozenProxy(t *testing.T, path string) *frozenProxy {
+	t.Helper()
+	u, err := url.Parse(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &frozenProxy{socket: u.Query().Get("host") + "/.s.PGSQL.5432"}
+	if p.Listener, err = new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0"); err != nil {
+		t.Fatal(err)
+	}
+	p.wg.Go(func() {
+		for {
+			client, err := p.Accept()
+			if err != nil {
+				return
+			}
+			p.wg.Go(func() { p.serve(client) })
+		}
+	})
+	t.Cleanup(func() { p.Close(); p.wg.Wait() })
+	return p
+}
+
+func (p *frozenProxy) serve(client net.Conn) {
+	defer client.Close()
+	server, err := new(net.Dialer).DialContext(context.Background(), "unix", p.socket)
+	if err != nil {
+		return
+	}
+	p.wg.Go(func() { p.pass(server, client) })
+	p.pass(client, server)
+}
+
+func (p *frozenProxy) pass(to, from net.Conn) {
+	defer to.Close()
+	buffer := make([]byte, 4096)
+	for {
+		n, err := from.Read(buffer)
+		p.frozen.RLock()
+		_, lost := to.Write(buffer[:n])
+		p.frozen.RUnlock()
+		if err != nil || lost != nil {
+			return
+		}
+	}
+}
+
+// TestPostgresHangs has a server that keeps its connections and says nothing.
+func TestPostgresHangs(t *testing.T) {
+	path := pgtest.Start(t)
+	proxy := newFrozenProxy(t, path)
+	name := path[strings.LastIndex(path, "/test")+1 : strings.Index(path, "?")]
+	s := openOn(t, Options{Path: "postgres://postgres@" + proxy.Addr().String() + "/" + name + "?sslmode=disable"})
+	if err := s.Ping(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	proxy.frozen.Lock()
+	for range 3 {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		if err := s.Ping(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("ping of a hanging server: %v", err)
+		}
+		if _, err := s.CreateUser(ctx, User{Name: "Ada", Email: "ada@example.com"}); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("call to a hanging server: %v", err)
+		}
+		cancel()
+	}
+	proxy.frozen.Unlock()
+	if err := s.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if _, err := s.CreateUser(t.Context(), User{Name: "Ada", Email: "ada@example.com"}); err != nil {
+		t.Error(err)
 	}
 }

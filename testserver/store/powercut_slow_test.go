@@ -5,4 +5,4 @@ package store_test
 import "testing"
 
 // TestPowerCutOften is TestPowerCut with many more moments.
-func TestPowerCutOften(t *testing.T) { cutPower(t, 1000) }
+func TestPowerCutOften(t *testing.T) { cutPower(t, 1000, 40) }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"go.uber.org/goleak"
@@ -110,22 +111,64 @@ func TestOpenFails(t *testing.T) {
 	}
 }
 
-func BenchmarkCreateUser(b *testing.B) {
-	for name, path := range map[string]string{"memory": "", "file": filepath.Join(b.TempDir(), "bench.db")} {
+// benchmarkStores runs a benchmark on each kind of database; PostgreSQL's syncs
+// its log as the file does.
+func benchmarkStores(b *testing.B, run func(b *testing.B, s *store.Store)) {
+	for name, path := range map[string]func(*testing.B) string{
+		"memory":   func(*testing.B) string { return "" },
+		"file":     func(b *testing.B) string { return filepath.Join(b.TempDir(), "bench.db") },
+		"postgres": func(b *testing.B) string { return pgtest.New(b).Database(b) },
+	} {
 		b.Run(name, func(b *testing.B) {
-			s, err := store.Open(b.Context(), store.Options{Path: path})
+			s, err := store.Open(b.Context(), store.Options{Path: path(b)})
 			if err != nil {
 				b.Fatal(err)
 			}
 			defer s.Close()
-			for b.Loop() {
-				n, _ := s.CountUsers(b.Context(), "")
-				if _, err := s.CreateUser(b.Context(), store.User{Name: "U", Email: fmt.Sprintf("u%d@example.com", n)}); err != nil {
-					b.Fatal(err)
+			run(b, s)
+		})
+	}
+}
+
+func BenchmarkCreateUser(b *testing.B) {
+	benchmarkStores(b, func(b *testing.B, s *store.Store) {
+		n := 0
+		for b.Loop() {
+			n++
+			if _, err := s.CreateUser(b.Context(), store.User{Name: "U", Email: fmt.Sprintf("u%d@example.com", n)}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
+
+func BenchmarkCreateUserParallel(b *testing.B) {
+	benchmarkStores(b, func(b *testing.B, s *store.Store) {
+		var n atomic.Int64
+		b.SetParallelism(8)
+		b.RunParallel(func(pb *testing.PB) {
+			for pb.Next() {
+				if _, err := s.CreateUser(b.Context(), store.User{Name: "U", Email: fmt.Sprintf("u%d@example.com", n.Add(1))}); err != nil {
+					b.Error(err)
+					return
 				}
 			}
 		})
-	}
+	})
+}
+
+func BenchmarkReadUser(b *testing.B) {
+	benchmarkStores(b, func(b *testing.B, s *store.Store) {
+		u, err := s.CreateUser(b.Context(), ada())
+		if err != nil {
+			b.Fatal(err)
+		}
+		for b.Loop() {
+			if _, err := s.User(b.Context(), u.ID); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
 
 func BenchmarkOpenMemory(b *testing.B) {

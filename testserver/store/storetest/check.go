@@ -4,10 +4,25 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/grpcx/grpcx/testserver/store"
 )
+
+// CheckPath is Check on the database of a path; see store.Options.
+func CheckPath(ctx context.Context, path string) error {
+	driver := "sqlite" // the store registers it
+	if strings.HasPrefix(path, "postgres") {
+		driver = "pgx"
+	}
+	db, err := sql.Open(driver, path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(Check(ctx, db), db.Close())
+}
 
 // Check tells whether the tables of a store belong together: the events that are
 // kept have all numbers up to the last, and the users are as the last event of

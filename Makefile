@@ -18,7 +18,7 @@ BIN           := $(CURDIR)/.cache/bin
 GOLANGCI_LINT := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 GORELEASER    := $(BIN)/goreleaser-$(GORELEASER_VERSION)
 
-.PHONY: help demo build test quick lint tidy fresh race peers deploy conformance-json bench generate fuzz snapshot release-check
+.PHONY: help demo build test quick lint tidy fresh postgres race crash peers deploy conformance-json bench generate fuzz snapshot release-check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ demo: ## create a user on the reference server inside the process
 build: ## build ./grpcx
 	go build -trimpath -o grpcx ./cmd/grpcx
 
-test: lint tidy fresh race peers deploy conformance-json ## everything that runs on every submission
+test: lint tidy fresh postgres race crash peers deploy conformance-json ## everything that runs on every submission
 
 quick: ## the daily loop, under a minute
 	go test ./...
@@ -37,6 +37,12 @@ quick: ## the daily loop, under a minute
 race: ## all tests of the quick loop, under the race detector
 	@test -n "$(RACE)" || { echo "SKIPPED: the race detector needs a C compiler" >&2; test -z "$$CI"; }
 	go test $(RACE) $(GOTESTFLAGS) ./...
+
+postgres: ## install the PostgreSQL that the tests of the store run
+	scripts/postgres.sh
+
+crash: postgres ## kill servers and cut the power under write load: nothing acknowledged is lost
+	go test -tags slow -run 'Crash|PowerCut' -timeout 20m $(GOTESTFLAGS) ./testserver/...
 
 peers: ## official interop cases and Connect conformance, through the command
 	go test -tags peers -run '^(TestInterop|TestConnectConformance)$$' $(GOTESTFLAGS) ./cmd/grpcx
@@ -52,6 +58,7 @@ lint: $(GOLANGCI_LINT) ## format, vet and the linters that hold the walls
 	$(GOLANGCI_LINT) fmt --diff
 	go vet $(PACKAGES)
 	go vet -tags peers ./cmd/...
+	go vet -tags slow ./testserver/...
 	$(GOLANGCI_LINT) run $(PACKAGES)
 	go run ./scripts/walls $(GOLANGCI_LINT)
 

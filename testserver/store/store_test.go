@@ -125,6 +125,7 @@ func benchmarkStores(b *testing.B, run func(b *testing.B, s *store.Store)) {
 				b.Fatal(err)
 			}
 			defer s.Close()
+			b.ResetTimer()
 			run(b, s)
 		})
 	}

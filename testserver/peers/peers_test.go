@@ -29,15 +29,15 @@ const (
 )
 
 // grpcx is the path of the command under test.
-var grpcx string //nolint:gochecknoglobals // built once, by TestMain
+var grpcx string
 
 func TestMain(m *testing.M) {
 	code, err := run(m)
 	if err != nil {
-		fmt.Fprintln(os.Stderr, err) //nolint:forbidigo // the tests did not begin
+		fmt.Fprintln(os.Stderr, err)
 		code = 1
 	}
-	os.Exit(code) //nolint:forbidigo // as TestMain does
+	os.Exit(code)
 }
 
 func run(m *testing.M) (code int, err error) {
@@ -59,7 +59,7 @@ func run(m *testing.M) (code int, err error) {
 // end by itself, and returns its address.
 func serve(t *testing.T, flags ...string) string {
 	t.Helper()
-	cmd := exec.Command(grpcx, append([]string{"serve", "--listen", "127.0.0.1:0"}, flags...)...) //nolint:noctx // ended by the clean-up
+	cmd := exec.Command(grpcx, append([]string{"serve", "--listen", "127.0.0.1:0"}, flags...)...)
 	log, err := cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -91,8 +91,8 @@ func serve(t *testing.T, flags ...string) string {
 			}
 		case <-time.After(patience):
 			_ = cmd.Process.Kill()
-			<-ended
-			t.Errorf("grpcx serve did not end\n%s", text.String())
+			err := <-ended
+			t.Errorf("grpcx serve did not end: %v\n%s", err, text.String())
 		}
 	})
 	select {

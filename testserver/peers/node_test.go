@@ -13,7 +13,7 @@ import (
 // schema that they bring.
 func TestNodeClients(t *testing.T) {
 	dir := workplace(t, "node")
-	for _, program := range []string{"user", "chat", "file"} {
+	for _, program := range []string{"user", "chat", "conversation", "file"} {
 		t.Run(program, func(t *testing.T) {
 			runCases(t, dir, program+".js", serve(t))
 		})

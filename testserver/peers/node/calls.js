@@ -70,9 +70,18 @@ function collect(call, onMessage = () => {}) {
   });
 }
 
+/** Returns call, whose error next reports even if it came while nobody asked. */
+function kept(call) {
+  return call.on('error', (error) => { call.failure = error; });
+}
+
 /** Resolves to the next message of call; rejects if the call ends before it. */
 function next(call) {
   return new Promise((resolve, reject) => {
+    if (call.failure) {
+      reject(call.failure);
+      return;
+    }
     const settled = (settle) => (value) => {
       call.off('data', onData);
       call.off('error', onError);
@@ -115,4 +124,4 @@ function ended(code, error) {
   assert.equal(grpc.status[error.code], grpc.status[code], error.stack);
 }
 
-module.exports = { single, unary, collect, next, cancel, rejects, ended, within };
+module.exports = { single, unary, collect, kept, next, cancel, rejects, ended, within };

@@ -8,7 +8,7 @@
 const assert = require('node:assert/strict');
 const grpc = require('@grpc/grpc-js');
 const { run } = require('./cases.js');
-const { unary, collect, next, cancel, ended, within } = require('./calls.js');
+const { unary, collect, kept, next, cancel, ended, within } = require('./calls.js');
 const { parse } = require('./schema.js');
 
 const options = { keepCase: true, longs: Number, enums: String, defaults: true };
@@ -90,7 +90,7 @@ const notifications = new notification.NotificationService(process.argv[2], cred
 class Person {
   constructor(user_id, user_name) {
     this.who = { user_id, user_name };
-    this.call = rooms.chat(within(30_000));
+    this.call = kept(rooms.chat(within(30_000)));
   }
 
   say(type, content = '') {
@@ -110,7 +110,7 @@ const is = (type, user_id) => (event) => event.type === type && event.user_id ==
 const ann = new Person('ann', 'Ann');
 const ben = new Person('ben', 'Ben');
 
-const subscribe = (user_id, topics) => notifications.subscribe({ user_id, topics }, within(30_000));
+const subscribe = (user_id, topics) => kept(notifications.subscribe({ user_id, topics }, within(30_000)));
 const publish = (request) => unary(notifications, 'publish', request);
 let toAnn;
 let toBen;
@@ -198,10 +198,7 @@ run([
     ended(grpc.status.INVALID_ARGUMENT, error);
   }],
 ]).finally(() => {
-  for (const call of [ann.call, ben.call, toAnn, toBen]) {
-    call?.on('error', () => {});
-    call?.cancel();
-  }
+  for (const call of [ann.call, ben.call, toAnn, toBen]) call?.cancel();
   rooms.close();
   notifications.close();
 });

@@ -10,18 +10,27 @@ declare global {
   }
 }
 
+/** How long a case may take, in milliseconds. */
+const patience = 60_000;
+
 /** Runs cases in their order and reports them; a failed one does not stop the others. */
 export async function run(cases: Case[]): Promise<void> {
   for (const [name, check] of cases) {
     const line: { case: string; note?: string; error?: string } = { case: name };
     try {
-      line.note = (await check()) ?? undefined;
+      line.note = (await Promise.race([check(), late()])) ?? undefined;
     } catch (error) {
       line.error = error instanceof Error ? (error.stack ?? String(error)) : String(error);
     }
     await window.report(line);
   }
   await window.report({ cases: cases.length });
+}
+
+function late(): Promise<never> {
+  return new Promise((_, reject) => {
+    setTimeout(() => reject(new Error(`not done after ${patience / 1000} s`)), patience);
+  });
 }
 
 /** Fails unless got and want are the same, as JSON shows them. */

@@ -1,9 +1,9 @@
 import { createClient, Code, ConnectError, type Client, type Transport } from "@connectrpc/connect";
-import type { DescService } from "@bufbuild/protobuf";
+import { equals, type DescService } from "@bufbuild/protobuf";
 import { Health, HealthCheckResponse_ServingStatus as Serving } from "./gen/grpc/health/v1/health_pb";
 import { TestService, UnimplementedService } from "./gen/grpc/testing/test_pb";
 import { BadRequestSchema, ResourceInfoSchema } from "./gen/google/rpc/error_details_pb";
-import { AuthService, HealthCheck, UserService, User_Status } from "./gen/userservice/userservice_pb";
+import { AuthService, HealthCheck, UserSchema, UserService, User_Status } from "./gen/userservice/userservice_pb";
 import { ChatService, MessageType } from "./gen/chat/chat_pb";
 import { FileService } from "./gen/file/file_pb";
 import { collect, equal, ok, rejects, type Case } from "./cases";
@@ -58,13 +58,12 @@ function unaryCases(test: Client<typeof TestService>, users: Client<typeof UserS
     ["a user with all its fields", async () => {
       const address = email("ada");
       const created = await users.createUser({
-        name: "Ada Lövelace 👩‍💻", email: address, age: 36, roles: ["user", "admin"], metadata: { "a key": "a value", "": "" },
+        name: "Ada Lövelace 👩‍💻", email: address, age: 36, roles: ["user", "admin"], metadata: { "a key": "a value", empty: "" },
       });
       const { user } = await users.getUser({ userId: created.user?.id });
-      ok(user, "no user");
-      equal(user, created.user);
+      ok(user && created.user && equals(UserSchema, user, created.user), "what was got is not what was created");
       equal([user.name, user.email, user.age, user.roles], ["Ada Lövelace 👩‍💻", address, 36, ["user", "admin"]]);
-      equal(user.metadata, { "": "", "a key": "a value" });
+      equal(Object.entries(user.metadata).sort(), [["a key", "a value"], ["empty", ""]]);
       equal(user.status, User_Status.ACTIVE);
       ok(Math.abs(Number(user.createdAt?.seconds) - Date.now() / 1000) < 300, `created at ${user.createdAt?.seconds}`);
     }],

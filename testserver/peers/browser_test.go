@@ -46,30 +46,39 @@ func TestBrowser(t *testing.T) {
 
 	authority := testcert.New(t)
 	cert, key := authority.Issue("localhost", time.Now().Add(time.Hour))
-	for _, transport := range []struct {
+	tests := []struct {
 		name, scheme, protocol, spki string
 		flags                        []string
 	}{
 		{name: "plaintext", scheme: "http://", protocol: "http/1.1"},
 		{name: "TLS", scheme: "https://", protocol: "h2", spki: publicKeyHash(t, cert), flags: []string{"--tls-cert", cert, "--tls-key", key}},
-	} {
-		t.Run(transport.name, func(t *testing.T) {
-			address := serve(t, append(transport.flags, "--cors-origin", site.URL)...)
-			file := upload(t, address, transport.flags, authority.File)
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			address := serve(t, tt.flags...)
+			file := upload(t, address, tt.flags, authority.File)
+			server := tt.scheme + address
+			args := []string{chromium, server, tt.protocol, tt.spki}
 			for _, client := range []string{"connect-json", "connect-binary", "grpc-web", "google-binary", "google-text", "fetch"} {
-				t.Run(client, func(t *testing.T) {
-					server := transport.scheme + address
-					query := url.Values{"server": {server}, "client": {client}, "file": {file}}
-					runCases(t, dir, "drive.js", chromium, site.URL+"/page.html?"+query.Encode(), server, transport.protocol, transport.spki)
-				})
+				args = append(args, page(site, server, client, file))
 			}
+			runCases(t, dir, "drive.js", args...)
 		})
 	}
-	t.Run("an origin that the server does not know", func(t *testing.T) {
-		server := "http://" + serve(t, "--cors-origin", "https://example.com")
-		query := url.Values{"server": {server}, "client": {"refused"}}
-		runCases(t, dir, "drive.js", chromium, site.URL+"/page.html?"+query.Encode(), server, "http/1.1")
+	t.Run("an origin that the server names", func(t *testing.T) {
+		server := "http://" + serve(t, "--cors-origin", site.URL)
+		runCases(t, dir, "drive.js", chromium, server, "http/1.1", "", page(site, server, "fetch", ""))
 	})
+	t.Run("an origin that the server does not name", func(t *testing.T) {
+		server := "http://" + serve(t, "--cors-origin", "https://example.com")
+		runCases(t, dir, "drive.js", chromium, server, "http/1.1", "", page(site, server, "refused", ""))
+	})
+}
+
+// page returns the address of the page that calls server by a client.
+func page(site *httptest.Server, server, client, file string) string {
+	query := url.Values{"server": {server}, "client": {client}, "file": {file}}
+	return site.URL + "/page.html?" + query.Encode()
 }
 
 // generateTypeScript runs protoc-gen-es on the schema in set, and writes the

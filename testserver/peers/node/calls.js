@@ -124,4 +124,14 @@ function ended(code, error) {
   assert.equal(grpc.status[error.code], grpc.status[code], error.stack);
 }
 
-module.exports = { single, unary, collect, kept, next, cancel, rejects, ended, within };
+/**
+ * Asserts that error is what a deadline left of a call. A server on grpc-go
+ * resets a stream at its deadline; grpc-js says CANCELLED of that, if the reset
+ * comes before its own timer ends the call with DEADLINE_EXCEEDED.
+ */
+function expired(error) {
+  assert.ok(error, 'the call outlived its deadline');
+  assert.ok([grpc.status.DEADLINE_EXCEEDED, grpc.status.CANCELLED].includes(error.code), error.stack);
+}
+
+module.exports = { single, unary, collect, kept, next, cancel, rejects, ended, expired, within };

@@ -44,9 +44,10 @@ postgres: ## install the PostgreSQL that the tests of the store run
 crash: postgres ## kill servers and cut the power under write load: nothing acknowledged is lost
 	go test -tags slow -run 'Crash|PowerCut' -timeout 20m $(GOTESTFLAGS) ./testserver/...
 
-peers: ## official interop cases and Connect conformance, through the command
+peers: ## official interop cases, Connect conformance, clients in Node and in Chromium
 	go test -tags peers -run '^(TestInterop|TestConnectConformance)$$' $(GOTESTFLAGS) ./cmd/grpcx
 	go test -tags peers -run '^TestConnectConformance$$' $(GOTESTFLAGS) ./testserver/oneport
+	scripts/peers.sh $(GOTESTFLAGS)
 
 deploy: ## the Dockerfile's commands, the Compose file and the Kubernetes manifests
 	scripts/deploy.sh $(GOTESTFLAGS)
@@ -57,8 +58,8 @@ conformance-json: ## protobuf's own conformance suite against internal/message
 lint: $(GOLANGCI_LINT) ## format, vet and the linters that hold the walls
 	$(GOLANGCI_LINT) fmt --diff
 	go vet $(PACKAGES)
-	go vet -tags peers ./cmd/...
-	go vet -tags slow ./testserver/...
+	go vet -tags peers ./cmd/... ./testserver/...
+	go vet -tags slow ./testserver/... ./cmd/...
 	$(GOLANGCI_LINT) run $(PACKAGES)
 	go run ./scripts/walls $(GOLANGCI_LINT)
 

@@ -117,6 +117,13 @@ const authCases = [
     assert.equal(error, null);
     assert.equal(messages.length, 1);
   }],
+  ['auth: a call with a token that is none', async () => {
+    const metadata = new grpc.Metadata();
+    metadata.set('authorization', 'Bearer mock-access-token');
+    const { messages, error } = await collect(users.listUsers({ page: 1, limit: 1 }, metadata));
+    assert.deepEqual(messages, []);
+    ended(status.UNAUTHENTICATED, error);
+  }],
 ];
 
 const userCases = [

@@ -25,7 +25,7 @@ import (
 const (
 	repository = "../.."
 	// patience is how long a program may take on a slow machine.
-	patience = 2 * time.Minute
+	patience = 5 * time.Minute
 )
 
 // grpcx is the path of the command under test.
@@ -156,6 +156,7 @@ func runCases(t *testing.T, dir, program string, args ...string) {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "node", append([]string{program}, args...)...)
 	cmd.Dir = dir
+	cmd.WaitDelay = 10 * time.Second // for a browser that outlives its driver
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
 	out, err := cmd.Output()

@@ -22,11 +22,11 @@ import (
 const (
 	partAge       = 3 * transferIdle
 	contentAge    = 12 * transferIdle
-	sweepInterval = time.Hour
+	sweepInterval = partAge
 	sweepBatch    = 256 // names read at a time
 )
 
-// startFiles probes the directory of files and sweeps it, now and every hour.
+// startFiles probes the directory of files and sweeps it, now and every sweepInterval.
 func (s *Server) startFiles() {
 	first := healthpb.HealthCheckResponse_SERVING
 	if s.files.dir.path == "" {

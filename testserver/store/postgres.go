@@ -36,8 +36,8 @@ func (s *Store) openPostgres(ctx context.Context) error {
 	}
 	s.shared = true
 	s.snapshot = sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
-	s.writer = openPool(sessionConfig(config, sessionSettings()), postgresWriters)
-	s.reader = openPool(sessionConfig(config, sessionSettings()), postgresReaders)
+	s.writer = s.openPool(sessionConfig(config, sessionSettings()), postgresWriters)
+	s.reader = s.openPool(sessionConfig(config, sessionSettings()), postgresReaders)
 	if err := s.await(ctx); err != nil {
 		return fmt.Errorf("connect to %s: %w", Redacted(s.opts.Path), err)
 	}
@@ -51,7 +51,7 @@ func (s *Store) openPostgres(ctx context.Context) error {
 	notifying := sessionSettings()
 	notifying["synchronous_commit"] = "'off'" // nothing is lost with a wake-up
 	s.notifier = &notifier{
-		db:      openPool(sessionConfig(config, notifying), 1),
+		db:      s.openPool(sessionConfig(config, notifying), 1),
 		config:  sessionConfig(config, sessionSettings()),
 		channel: channelOf(schema),
 		node:    rand.Text(),
@@ -168,13 +168,19 @@ func sessionConfig(config *pgx.ConnConfig, settings map[string]string) *pgx.Conn
 	return config
 }
 
-func openPool(config *pgx.ConnConfig, size int) *sql.DB {
-	db := stdlib.OpenDB(*config)
+func (s *Store) openPool(config *pgx.ConnConfig, size int) *sql.DB {
+	db := stdlib.OpenDB(*config, stdlib.OptionShouldPing(s.mayBeBroken))
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	db.SetConnMaxLifetime(time.Hour)
 	return db
+}
+
+// mayBeBroken tells whether a connection is tried before it is used again: it was
+// idle for long, or was last used before the server was found to be gone.
+func (s *Store) mayBeBroken(_ context.Context, p stdlib.ShouldPingParams) bool {
+	return p.IdleDuration > time.Second || time.Now().Add(-p.IdleDuration).UnixNano() < s.outage.Load()
 }
 
 // await waits until the server answers, for as long as the options say.
@@ -236,7 +242,7 @@ func (s *Store) migratePostgres(ctx context.Context, config *pgx.ConnConfig) err
 	// A migration may take longer than the statements of a call.
 	settings := sessionSettings()
 	delete(settings, "statement_timeout")
-	db := openPool(sessionConfig(config, settings), 3)
+	db := s.openPool(sessionConfig(config, settings), 3)
 	defer db.Close()
 	return cause(ctx, migrate(ctx, db, goose.DialectPostgres, goose.WithLocker(locker)))
 }

@@ -20,6 +20,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -66,6 +67,8 @@ type Store struct {
 	running    context.Context // ends at Close
 	stop       context.CancelFunc
 	background sync.WaitGroup
+
+	outage atomic.Int64 // when the database was last found to be gone, in Unix nanoseconds
 
 	groups groups
 
@@ -132,7 +135,7 @@ func (s *Store) Close() error {
 func (s *Store) Ping(ctx context.Context) error {
 	var one int
 	if err := s.reader.QueryRowContext(ctx, `SELECT 1`).Scan(&one); err != nil {
-		return fmt.Errorf("ping store: %w", cause(ctx, err))
+		return fmt.Errorf("ping store: %w", s.noted(cause(ctx, err)))
 	}
 	return nil
 }
@@ -159,9 +162,17 @@ func (s *Store) try(ctx context.Context, db *sql.DB, opts *sql.TxOptions, fn fun
 		err := inTx(ctx, db, opts, fn)
 		again := wasRolledBack(err) && attempt < maxAttempts || isBusy(err) && time.Since(begun) < busyTimeout
 		if !again || ctx.Err() != nil {
-			return cause(ctx, err)
+			return s.noted(cause(ctx, err))
 		}
 	}
+}
+
+// noted remembers that the database was gone, for the connections to it.
+func (s *Store) noted(err error) error {
+	if errors.Is(err, ErrUnavailable) {
+		s.outage.Store(time.Now().UnixNano())
+	}
+	return err
 }
 
 func inTx(ctx context.Context, db *sql.DB, opts *sql.TxOptions, fn func(*sql.Tx) error) error {

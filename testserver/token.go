@@ -129,6 +129,16 @@ func (t *tokens) read(ctx context.Context, token string) (said *claims, expired 
 	return nil, false, nil
 }
 
+// good returns what an access token of ours says that is not past its time, and
+// otherwise the status that says why not.
+func (t *tokens) good(ctx context.Context, token string) (*claims, error) {
+	said, expired, err := t.read(ctx, token)
+	if err == nil && (said == nil || expired) {
+		err = errToken("token", expired)
+	}
+	return said, err
+}
+
 // onlyExpired tells whether a token's time is all that is wrong with it.
 func onlyExpired(err error) bool {
 	for _, other := range []error{

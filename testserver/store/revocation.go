@@ -40,25 +40,23 @@ func (s *Store) Revocations(ctx context.Context) (*Revocations, error) {
 // one query while nothing happens.
 func (r *Revocations) Read(ctx context.Context) (Withdrawn, error) {
 	var found Withdrawn
-	sessions, events := r.sessions, r.events
+	var sessions, events int64
 	err := r.store.read(ctx, func(tx *sql.Tx) error {
-		lastSession, lastEvent, err := r.numbers(ctx, tx)
-		if err != nil {
+		found = Withdrawn{}
+		var err error
+		if sessions, events, err = r.numbers(ctx, tx); err != nil {
 			return err
 		}
-		if lastSession > sessions {
-			if found.Sessions, err = readRevoked(ctx, tx, sessions); err != nil {
+		if sessions > r.sessions {
+			if found.Sessions, err = readRevoked(ctx, tx, r.sessions); err != nil {
 				return err
 			}
 		}
-		found.Any = len(found.Sessions) == revocationsPerRead || lastEvent-events >= r.store.opts.KeepEvents
-		if lastEvent > events && !found.Any {
-			if found.Users, err = readChanged(ctx, tx, events); err != nil {
-				return err
-			}
+		found.Any = len(found.Sessions) == revocationsPerRead || events-r.events >= r.store.opts.KeepEvents
+		if events > r.events && !found.Any {
+			found.Users, err = readChanged(ctx, tx, r.events)
 		}
-		sessions, events = lastSession, lastEvent
-		return nil
+		return err
 	})
 	if err != nil {
 		return Withdrawn{}, fmt.Errorf("read revocations: %w", err)

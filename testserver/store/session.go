@@ -75,6 +75,7 @@ func (s *Store) RotateToken(ctx context.Context, hash string, next RefreshToken)
 	err := s.write(ctx, func(tx *sql.Tx) error {
 		var err error
 		var revoked bool
+		refused = nil
 		sess, revoked, err = scanSession(tx.QueryRowContext(ctx, selectByToken, hash))
 		if err != nil {
 			return err

@@ -3,10 +3,14 @@ package testserver_test
 import (
 	"context"
 	"fmt"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	"github.com/grpcx/grpcx/testserver"
 	"github.com/grpcx/grpcx/testserver/proto/userservice"
@@ -54,6 +58,49 @@ func ExampleListen() {
 	// Output:
 	// 1 Ada [user]
 	// rpc error: code = NotFound desc = user 9 not found
+}
+
+// A server whose callers must prove who they are, and a client with an API key.
+func ExampleNewAPIKey() {
+	ctx := context.Background()
+	key, hash := testserver.NewAPIKey()
+	dir, err := os.MkdirTemp("", "example")
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer func() { _ = os.RemoveAll(dir) }()
+	identities := filepath.Join(dir, "identities.yaml")
+	text := fmt.Sprintf("api_keys:\n  - name: ci\n    sha256: %s\n    roles: [user]\n", hash)
+	if err := os.WriteFile(identities, []byte(text), 0o600); err != nil {
+		fmt.Println(err)
+		return
+	}
+	srv, err := testserver.Listen(testserver.Config{Auth: testserver.AuthRequired, Identities: identities})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer srv.Shutdown(ctx)
+
+	cc, err := grpc.NewClient(srv.Addr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	defer cc.Close()
+	users := userservice.NewUserServiceClient(cc)
+	_, err = users.GetUser(ctx, &userservice.GetUserRequest{UserId: "9"})
+	fmt.Println(status.Code(err))
+	ctx = metadata.AppendToOutgoingContext(ctx, "x-api-key", key)
+	_, err = users.GetUser(ctx, &userservice.GetUserRequest{UserId: "9"})
+	fmt.Println(status.Code(err))
+	_, err = users.DeleteUser(ctx, &userservice.DeleteUserRequest{UserId: "9"})
+	fmt.Println(err)
+	// Output:
+	// Unauthenticated
+	// NotFound
+	// rpc error: code = PermissionDenied desc = ci needs the role admin to call /userservice.UserService/DeleteUser
 }
 
 // A fault shows whether a client gets past failures, without waiting for real ones.

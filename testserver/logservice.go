@@ -41,8 +41,9 @@ func (l *logServer) StreamLogs(req *pb.StreamLogsRequest, stream grpc.ServerStre
 				return err
 			}
 		}
-		for _, r := range records {
-			if entry := want.entry(r); entry != nil {
+		for len(records) > 0 {
+			r := records.next()
+			if entry := want.entry(&r); entry != nil {
 				if err := stream.Send(entry); err != nil {
 					return err
 				}
@@ -105,7 +106,7 @@ func newLogFilter(req *pb.StreamLogsRequest) (logFilter, error) {
 }
 
 // entry returns the record as the reader gets it, or nil if it was not asked for.
-func (f *logFilter) entry(r logRecord) *pb.LogEntry {
+func (f *logFilter) entry(r *logRecord) *pb.LogEntry {
 	if r.level < f.level || r.time.Before(f.since) {
 		return nil
 	}
@@ -121,24 +122,9 @@ func (f *logFilter) entry(r logRecord) *pb.LogEntry {
 		Metadata:  make(map[string]string, len(r.attrs)),
 	}
 	for _, a := range r.attrs {
-		entry.Metadata[validText(a.Key)] = validText(a.Value.String())
+		entry.Metadata[validText(a.key)] = validText(a.value)
 	}
 	return entry
-}
-
-// service is the one that the record is about: the one that it names, or that of
-// the method that it names.
-func (r *logRecord) service() string {
-	service := ""
-	for _, a := range r.attrs {
-		switch a.Key {
-		case "service":
-			return a.Value.String()
-		case "method":
-			service = (&call{method: a.Value.String()}).service()
-		}
-	}
-	return service
 }
 
 // levelName is the name of the level, or of the nearest below it that has one.

@@ -3,6 +3,7 @@ package testserver
 import (
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -158,7 +159,7 @@ func TestSlowReaderMissesRecordsAndIsTold(t *testing.T) {
 	stream := readLog(t, s, &pb.StreamLogsRequest{})
 	wantMessages(t, stream, "begin")
 	// More than the windows of the connection hold, and then more than is kept.
-	const total = 10 * maxTailRecords
+	const total = 40_000
 	text := strings.Repeat("x", 200)
 	for i := range total {
 		s.log.Info("record", "i", i, "text", text)
@@ -191,29 +192,57 @@ func TestSlowReaderMissesRecordsAndIsTold(t *testing.T) {
 }
 
 func TestLogTailIsBounded(t *testing.T) {
-	t.Run("records", func(t *testing.T) {
-		tail := &logTail{}
-		for range 3 * maxTailRecords {
-			tail.add(time.Now(), slog.LevelInfo, "m", nil)
-		}
-		if len(tail.records) != maxTailRecords || tail.first != 2*maxTailRecords || cap(tail.records) > 4*maxTailRecords {
-			t.Errorf("%d records from %d, room for %d", len(tail.records), tail.first, cap(tail.records))
-		}
-	})
-	t.Run("bytes", func(t *testing.T) {
-		tail := &logTail{}
-		message, value := strings.Repeat("é", 1<<15), strings.Repeat("v", 1<<16)
-		for range 3000 {
-			tail.add(time.Now(), slog.LevelInfo, message, []slog.Attr{slog.String("k", value)})
-		}
-		held := 0
-		for _, r := range tail.records {
-			held += len(r.message) + len(r.attrs[0].Value.String())
-		}
-		if held > maxTailBytes || held < maxTailBytes/2 || tail.bytes > maxTailBytes {
-			t.Errorf("%d bytes in %d records, counted as %d", held, len(tail.records), tail.bytes)
-		}
-	})
+	many := make([]slog.Attr, 1000)
+	for i := range many {
+		many[i] = slog.Int("a"+strconv.Itoa(i), i)
+	}
+	for name, c := range map[string]struct {
+		message string
+		attrs   []slog.Attr
+		want    logRecord // with the first attributes alone
+		kept    int       // attributes
+	}{
+		"small records": {"m", nil, logRecord{message: "m"}, 0},
+		"long texts": {strings.Repeat("é", 1<<15), []slog.Attr{slog.String("k", strings.Repeat("v", 1<<16))}, logRecord{
+			message: strings.Repeat("é", maxTailText/2) + "...", attrs: []logAttr{{"k", strings.Repeat("v", maxTailText) + "..."}},
+		}, 1},
+		"many attributes": {"m", many, logRecord{message: "m", attrs: []logAttr{{"a0", "0"}, {"a1", "1"}}}, 255},
+		"large ones":      {"m", slices.Repeat([]slog.Attr{slog.String("k", strings.Repeat("v", 5000))}, 100), logRecord{message: "m"}, 7},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tail := &logTail{}
+			added := uint64(100_000)
+			if len(c.attrs) > 0 {
+				added = 5000
+			}
+			at := time.Now()
+			for range added {
+				tail.add(at, slog.LevelWarn, c.message, c.attrs)
+			}
+			held := 0
+			for _, b := range tail.blocks {
+				held += cap(b.bytes)
+			}
+			if held > 2*tailBlock*tailBlocks {
+				t.Errorf("room for %d bytes", held)
+			}
+			total := uint64(0)
+			for from := uint64(0); from < added; {
+				records, missed, next, _ := tail.read(from)
+				total += missed
+				for from = next; len(records) > 0; total++ {
+					r := records.next()
+					if !r.time.Equal(at) || r.level != slog.LevelWarn || r.message != c.want.message || len(r.attrs) != c.kept ||
+						!slices.Equal(r.attrs[:len(c.want.attrs)], c.want.attrs) {
+						t.Fatalf("%.200v", r)
+					}
+				}
+			}
+			if kept := added - tail.oldest(); total != added || kept < 10 || tail.next != added {
+				t.Errorf("%d of %d records read or missed, %d kept", total, added, kept)
+			}
+		})
+	}
 }
 
 func TestLogTailConcurrently(t *testing.T) {

@@ -29,7 +29,7 @@ type StreamLogsRequest struct {
 	// is empty.
 	ServiceName string `protobuf:"bytes,1,opt,name=service_name,json=serviceName,proto3" json:"service_name,omitempty"`
 	// Only records of this level and above: DEBUG, INFO, WARN or ERROR; all if it
-	// is empty.
+	// is empty. DEBUG records are made while somebody reads them.
 	Level string `protobuf:"bytes,2,opt,name=level,proto3" json:"level,omitempty"`
 	// Only records from this time on; without it, those that are still kept.
 	Since         *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=since,proto3" json:"since,omitempty"`
@@ -95,7 +95,7 @@ type LogEntry struct {
 	Timestamp *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=timestamp,proto3" json:"timestamp,omitempty"`
 	// DEBUG, INFO, WARN or ERROR.
 	Level string `protobuf:"bytes,2,opt,name=level,proto3" json:"level,omitempty"`
-	// The service that it is about, if any.
+	// The service that it is about, if any: for calls, the one that was called.
 	Service string `protobuf:"bytes,3,opt,name=service,proto3" json:"service,omitempty"`
 	// What happened.
 	Message string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
@@ -173,14 +173,17 @@ func (x *LogEntry) GetMetadata() map[string]string {
 // Metric is one measurement.
 type Metric struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// What was measured; a Prometheus metric name, without the prefix that the
-	// server gives it.
+	// What was measured: 1 to 100 letters, digits and underscores, without a digit
+	// at the beginning.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// The value.
+	// The value, a finite number.
 	Value float64 `protobuf:"fixed64,2,opt,name=value,proto3" json:"value,omitempty"`
-	// When it was measured; now, if it is not set.
+	// When it was measured; now, if it is not set. An older measurement does not
+	// replace a newer one, and one from the future is refused.
 	Timestamp *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=timestamp,proto3" json:"timestamp,omitempty"`
-	// Labels.
+	// Labels, 16 at the most. Their names are like those of metrics, of up to 64
+	// bytes and not beginning with two underscores; their values have up to 256
+	// bytes. An empty one is none.
 	Tags          map[string]string `protobuf:"bytes,4,rep,name=tags,proto3" json:"tags,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

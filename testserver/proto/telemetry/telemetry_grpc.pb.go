@@ -30,7 +30,8 @@ const (
 type LogServiceClient interface {
 	// StreamLogs streams the records that are still kept, the oldest first, and
 	// then each new one. Secrets are not in them. A reader that does not keep up
-	// misses records; a record with the level WARN says how many.
+	// misses records; a record with the level WARN says how many, also in its
+	// metadata, as "missed".
 	StreamLogs(ctx context.Context, in *StreamLogsRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[LogEntry], error)
 }
 
@@ -69,7 +70,8 @@ type LogService_StreamLogsClient = grpc.ServerStreamingClient[LogEntry]
 type LogServiceServer interface {
 	// StreamLogs streams the records that are still kept, the oldest first, and
 	// then each new one. Secrets are not in them. A reader that does not keep up
-	// misses records; a record with the level WARN says how many.
+	// misses records; a record with the level WARN says how many, also in its
+	// metadata, as "missed".
 	StreamLogs(*StreamLogsRequest, grpc.ServerStreamingServer[LogEntry]) error
 	mustEmbedUnimplementedLogServiceServer()
 }
@@ -144,7 +146,11 @@ const (
 // MetricsService takes in measurements of clients.
 type MetricsServiceClient interface {
 	// RecordMetrics adds each measurement of the stream to those that the server
-	// shows to Prometheus, and returns how many there were.
+	// shows to Prometheus, and returns how many there were. For each name and set
+	// of tags there is a gauge, grpcx_client_NAME, with the newest value; it ends
+	// when nothing has come for an hour. The first measurement that is refused ends
+	// the stream, with INVALID_ARGUMENT if it is bad and with RESOURCE_EXHAUSTED
+	// if there are 1000 gauges already; those before it count.
 	RecordMetrics(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[Metric, RecordResponse], error)
 }
 
@@ -176,7 +182,11 @@ type MetricsService_RecordMetricsClient = grpc.ClientStreamingClient[Metric, Rec
 // MetricsService takes in measurements of clients.
 type MetricsServiceServer interface {
 	// RecordMetrics adds each measurement of the stream to those that the server
-	// shows to Prometheus, and returns how many there were.
+	// shows to Prometheus, and returns how many there were. For each name and set
+	// of tags there is a gauge, grpcx_client_NAME, with the newest value; it ends
+	// when nothing has come for an hour. The first measurement that is refused ends
+	// the stream, with INVALID_ARGUMENT if it is bad and with RESOURCE_EXHAUSTED
+	// if there are 1000 gauges already; those before it count.
 	RecordMetrics(grpc.ClientStreamingServer[Metric, RecordResponse]) error
 	mustEmbedUnimplementedMetricsServiceServer()
 }

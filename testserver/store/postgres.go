@@ -96,17 +96,14 @@ func Redacted(path string) string {
 	return u.String()
 }
 
-// parsePostgresURL refuses what could be split in another way by pgx, for a part
-// of the password would then turn up in errors as a host or a database.
+// parsePostgresURL refuses what may be split in another way than was meant, for a
+// part of the password would then turn up in errors as a host or a database.
 func parsePostgresURL(path string) (*url.URL, error) {
 	u, err := url.Parse(path)
-	_, authority, _ := strings.Cut(path, "://")
-	if end := strings.IndexAny(authority, "/?#"); end >= 0 {
-		authority = authority[:end]
-	}
-	if err != nil || u.Fragment != "" || strings.Count(authority, "@") > 1 || u.User == nil && strings.Contains(path, "@") {
+	ats := strings.Count(path, "@")
+	if err != nil || u.Fragment != "" || ats > 1 || ats == 1 && u.User == nil {
 		return nil, errors.New("not a PostgreSQL address; want postgres://user:password@host/database, " +
-			"with special characters of the password escaped as in %40")
+			"with special characters escaped, such as %40 for @")
 	}
 	return u, nil
 }

@@ -70,9 +70,8 @@ func TestPostgresSessions(t *testing.T) {
 }
 
 func TestPostgresThatMayLoseWrites(t *testing.T) {
-	server := pgtest.New(t, "fsync = off")
 	var log bytes.Buffer
-	openOn(t, Options{Path: server.Database(t), Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	openOn(t, Options{Path: pgtest.Start(t), Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if !strings.Contains(log.String(), "fsync=off") {
 		t.Errorf("log %q", log.String())
 	}
@@ -130,6 +129,40 @@ func TestPostgresPassword(t *testing.T) {
 			t.Errorf("%q is shown as %q, want %q", path, got, want)
 		}
 	}
+}
+
+// FuzzPostgresPassword has addresses with a password that is not escaped: no part
+// of it becomes something else that errors show.
+func FuzzPostgresPassword(f *testing.F) {
+	for _, around := range [][2]string{
+		{"", ""}, {"1/", ""}, {"1?", ""}, {"1#", ""}, {"", "#1"}, {"x@", ""}, {"%zz", ""}, {"", "%00"}, {":", "@["}, {"1/?host=", ""},
+		{"p@h:1/d?user=", ""}, {"1?password=x&", "=1&user"}, {"[::1]:1/", "?@"},
+	} {
+		f.Add(around[0], around[1])
+	}
+	f.Fuzz(func(t *testing.T, before, after string) {
+		path := "postgres://ada:" + before + "s3cret" + after + "@127.0.0.1:1/db"
+		if shown := Redacted(path); strings.Contains(shown, "s3cret") {
+			t.Errorf("%s is shown as %s", path, shown)
+		}
+		config, err := postgresConfig(path)
+		if err != nil {
+			if strings.Contains(err.Error(), "s3cret") {
+				t.Error(err)
+			}
+			return
+		}
+		shown := []string{config.Host, config.User, config.Database}
+		for name, value := range config.RuntimeParams {
+			shown = append(shown, name, value)
+		}
+		for _, fallback := range config.Fallbacks {
+			shown = append(shown, fallback.Host)
+		}
+		if all := strings.Join(shown, "|"); strings.Contains(all, "s3cret") {
+			t.Errorf("%s: the password is part of %s", path, all)
+		}
+	})
 }
 
 func TestOpenWaitsForPostgres(t *testing.T) {

@@ -113,11 +113,16 @@ func (c *seat) deliver(send func(*roomEntry) error) error {
 		if err := send(e); err != nil {
 			return err
 		}
-		if e.kind == store.UserLeft && e.userID == c.UserID && e.seq > c.joined.Since {
+		if c.ends(e) {
 			return io.EOF
 		}
 		return nil
 	})
+}
+
+// ends tells whether the entry is the last that the seat delivers.
+func (c *seat) ends(e *roomEntry) bool {
+	return e.kind == store.UserLeft && e.userID == c.UserID && e.seq > c.joined.Since
 }
 
 // farewell takes the stream out of the room; delivery ends when it has come to that.

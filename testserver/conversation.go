@@ -109,7 +109,7 @@ func (c *conversation) join(e *chatpb.ChatEvent) error {
 	c.mu.Lock()
 	p, ok := c.rooms[room]
 	full := len(c.rooms) >= maxRoomsPerChat
-	if ok && p.UserID == user {
+	if ok && (user == "" || p.UserID == user) {
 		c.current = room
 	}
 	c.mu.Unlock()
@@ -145,17 +145,27 @@ func (c *conversation) pump(p *pump) {
 		if e.kind == store.Typing && e.userID == p.UserID {
 			return nil
 		}
+		if p.ends(e) {
+			c.forget(p) // so that the client knows that by what it hears
+		}
 		return c.send(e.event)
 	})
 	p.close()
+	c.forget(p)
+	if err != nil {
+		interrupt(c.ctx, err)
+	}
+}
+
+func (c *conversation) forget(p *pump) {
 	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.rooms[p.Room] != p {
+		return
+	}
 	delete(c.rooms, p.Room)
 	if c.current == p.Room {
 		c.current = ""
-	}
-	c.mu.Unlock()
-	if err != nil {
-		interrupt(c.ctx, err)
 	}
 }
 

@@ -6,10 +6,12 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net"
 	"net/http/httptest"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -31,7 +33,16 @@ import (
 	pb "github.com/grpcx/grpcx/testserver/proto/userservice"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if store := os.Getenv(storeOfNode); store != "" {
+		if err := runNode(store); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // dial connects to a server of this test.
 func dial(t testing.TB, s *Server, opts ...grpc.DialOption) *grpc.ClientConn {

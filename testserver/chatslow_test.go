@@ -3,6 +3,7 @@ package testserver
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -22,7 +23,7 @@ func TestStuckMember(t *testing.T) {
 	for _, kind := range []string{"JoinRoom", "Chat"} {
 		t.Run(kind, func(t *testing.T) {
 			t.Parallel()
-			s := Start(t, Config{})
+			s := Start(t, Config{stuck: 200 * time.Millisecond})
 			c := chatOn(t, s)
 			room := c.room()
 			ada := c.join(room, "ada")

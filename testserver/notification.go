@@ -29,10 +29,10 @@ type notificationServer struct {
 	running  context.Context
 }
 
-func newNotificationServer(s *store.Store, p *presence, running context.Context, log *slog.Logger) *notificationServer {
+func newNotificationServer(cfg Config, s *store.Store, p *presence, running context.Context, log *slog.Logger) *notificationServer {
 	return &notificationServer{
 		store: s, presence: p, running: running,
-		tails: newTails(log, func(string) source[*newsEntry] { return newsSource{store: s} }),
+		tails: newTails(log, cfg.stuck, func(string) source[*newsEntry] { return newsSource{store: s} }),
 	}
 }
 

@@ -189,7 +189,7 @@ func TestNotificationsAcrossNodes(t *testing.T) {
 }
 
 func TestStuckSubscriber(t *testing.T) {
-	s := Start(t, Config{})
+	s := Start(t, Config{stuck: 200 * time.Millisecond})
 	c := newsOn(t, s)
 	other := c.subscribe("ada")
 	stuck := newsClient{notificationpb.NewNotificationServiceClient(stuckReader(t, s)), t}.subscribe("bob")

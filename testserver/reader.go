@@ -10,6 +10,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/grpcx/grpcx/testserver/store"
 )
 
 const (
@@ -17,7 +19,7 @@ const (
 	entriesPerTake = 64
 	bytesPerTake   = 128 << 10
 	// stuckTime is how long a reader that is behind what its tail keeps may be held
-	// up in sending one entry.
+	// up in sending one entry, unless the tail says otherwise.
 	stuckTime = 2 * time.Second
 )
 
@@ -91,19 +93,21 @@ func (r *reader[E]) deliver(ctx context.Context, send func(E) error) error {
 func (r *reader[E]) next(ctx context.Context) ([]E, error) {
 	for {
 		entries, behind, err := r.take()
+		var again <-chan time.Time
+		if behind {
+			// Nothing is there to catch up with until the tail has begun.
+			if entries, err = r.catchUp(ctx); err != nil && store.CodeOf(err) == 0 {
+				err, again = nil, time.After(followPause) // for as long as the tail bears it, too
+			}
+		}
 		if len(entries) > 0 || err != nil {
 			return entries, err
-		}
-		if behind {
-			if entries, err = r.catchUp(ctx); len(entries) > 0 || err != nil {
-				return entries, err
-			}
-			// What the reader has not come to is not there yet: the tail has not begun.
 		}
 		select {
 		case <-ctx.Done():
 			return nil, context.Cause(ctx)
 		case <-r.ready:
+		case <-again:
 		}
 	}
 }
@@ -168,7 +172,8 @@ func (r *reader[E]) judge() {
 		r.live = false
 	}
 	since := r.busy.Load()
-	if !r.live && since != 0 && time.Now().UnixNano()-since > int64(stuckTime) {
+	behind := !r.live && r.seen < r.tail.floor
+	if behind && since != 0 && time.Now().UnixNano()-since > int64(r.tail.stuck) {
 		r.drop(errSlow())
 	}
 }

@@ -46,6 +46,7 @@ type source[E entry] interface {
 type tail[E entry] struct {
 	source source[E]
 	log    *slog.Logger
+	stuck  time.Duration // after which a reader that is behind is dropped in sending one entry
 
 	mu      sync.Mutex
 	readers map[*reader[E]]struct{}
@@ -57,9 +58,9 @@ type tail[E entry] struct {
 	failed  error // why there will be nothing more
 }
 
-func newTail[E entry](s source[E], log *slog.Logger) *tail[E] {
+func newTail[E entry](s source[E], log *slog.Logger, stuck time.Duration) *tail[E] {
 	// Until the tail is at work, every reader is behind it.
-	return &tail[E]{source: s, log: log, readers: map[*reader[E]]struct{}{}, floor: math.MaxInt64}
+	return &tail[E]{source: s, log: log, stuck: stuck, readers: map[*reader[E]]struct{}{}, floor: math.MaxInt64}
 }
 
 // run follows the log until ctx ends, or the readers fail.

@@ -1,15 +1,18 @@
 package testserver
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"sync"
+	"time"
 )
 
 // tails has a tail for each log that has readers on this node, by its name.
 type tails[E entry] struct {
 	source func(name string) source[E]
 	log    *slog.Logger
+	stuck  time.Duration // see tail
 
 	mu      sync.Mutex
 	open    map[string]*openTail[E]
@@ -24,8 +27,8 @@ type openTail[E entry] struct {
 	stop  context.CancelFunc
 }
 
-func newTails[E entry](log *slog.Logger, source func(name string) source[E]) *tails[E] {
-	return &tails[E]{source: source, log: log, open: map[string]*openTail[E]{}}
+func newTails[E entry](log *slog.Logger, stuck time.Duration, source func(name string) source[E]) *tails[E] {
+	return &tails[E]{source: source, log: log, stuck: cmp.Or(stuck, stuckTime), open: map[string]*openTail[E]{}}
 }
 
 // acquire returns the tail of that log, which runs until it is released as often.
@@ -35,7 +38,7 @@ func (t *tails[E]) acquire(name string) *openTail[E] {
 	o, ok := t.open[name]
 	if !ok || o.hasFailed() {
 		ctx, stop := context.WithCancel(context.Background())
-		o = &openTail[E]{tail: newTail(t.source(name), t.log), name: name, stop: stop}
+		o = &openTail[E]{tail: newTail(t.source(name), t.log, t.stuck), name: name, stop: stop}
 		t.open[name] = o
 		t.running.Go(func() { o.run(ctx) })
 	}

@@ -121,6 +121,7 @@ type Config struct {
 	beat       time.Duration    // between signs of life for other nodes; 0 means 2 s
 	poll       time.Duration    // of the store; see store.Options
 	noThrottle bool             // failed logins have no consequence
+	stuck      time.Duration    // see tail; 0 means 2 s
 }
 
 // Server is the reference server. Every Server must be ended by Shutdown.
@@ -291,9 +292,9 @@ func (s *Server) register() {
 	filepb.RegisterFileServiceServer(s.grpc, s.files)
 	grpc_testing.RegisterTestServiceServer(s.grpc, &interopServer{})
 	s.presence = newPresence(s.store, s.log)
-	s.chat = newChatServer(s.store, s.presence, s.running, s.log)
+	s.chat = newChatServer(s.cfg, s.store, s.presence, s.running, s.log)
 	chatpb.RegisterChatServiceServer(s.grpc, s.chat)
-	s.notifications = newNotificationServer(s.store, s.presence, s.running, s.log)
+	s.notifications = newNotificationServer(s.cfg, s.store, s.presence, s.running, s.log)
 	notificationpb.RegisterNotificationServiceServer(s.grpc, s.notifications)
 	telemetrypb.RegisterLogServiceServer(s.grpc, &logServer{tail: s.tail, running: s.running, now: time.Now})
 	telemetrypb.RegisterMetricsServiceServer(s.grpc, &metricsServer{clients: s.metrics.clients})

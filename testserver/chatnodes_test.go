@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -226,19 +227,33 @@ const storeOfNode = "GRPCX_TEST_STORE"
 // pause that a busy machine does not make.
 const nodeBeat = 200 * time.Millisecond
 
-// runNode is a server in a process of its own, which ends by being killed.
+// runNode is a server in a process of its own, which ends with its input or by
+// being killed. It tells its address, and for each line of input the bytes of its heap.
 func runNode(store string) error {
-	s, err := Listen(Config{Store: store, beat: nodeBeat})
+	s, err := Listen(Config{Store: store, MaxStreams: 1000, beat: nodeBeat})
 	if err != nil {
 		return err
 	}
 	fmt.Println(s.Addr())
-	_, err = io.Copy(io.Discard, os.Stdin) // until the parent is gone
-	return err
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		fmt.Println(m.HeapAlloc)
+	}
+	return s.Shutdown(context.Background())
 }
 
-// startNode starts runNode; kill ends it with no chance to say goodbye.
-func startNode(t *testing.T, store string) (addr string, kill func()) {
+// node is a server in another process.
+type node struct {
+	t    testing.TB
+	addr string
+	kill func() // with no chance to say goodbye
+	in   io.Writer
+	out  *bufio.Reader
+}
+
+func startNode(t testing.TB, store string) *node {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), os.Args[0])
 	cmd.Env = append(os.Environ(), storeOfNode+"="+store)
@@ -246,34 +261,47 @@ func startNode(t *testing.T, store string) (addr string, kill func()) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := cmd.StdinPipe(); err != nil {
+	n := &node{t: t, out: bufio.NewReader(out)}
+	if n.in, err = cmd.StdinPipe(); err != nil {
 		t.Fatal(err)
 	}
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	kill = sync.OnceFunc(func() {
+	n.kill = sync.OnceFunc(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
 	})
-	t.Cleanup(kill)
-	addr, err = bufio.NewReader(out).ReadString('\n')
+	t.Cleanup(n.kill)
+	n.addr = n.line()
+	return n
+}
+
+func (n *node) line() string {
+	n.t.Helper()
+	line, err := n.out.ReadString('\n')
 	if err != nil {
-		t.Fatal(err)
+		n.t.Fatal(err)
 	}
-	return strings.TrimSpace(addr), kill
+	return strings.TrimSpace(line)
+}
+
+// chat connects to the node.
+func (n *node) chat(opts ...grpc.DialOption) chatClient {
+	n.t.Helper()
+	cc, err := grpc.NewClient(n.addr, append(opts, grpc.WithTransportCredentials(insecure.NewCredentials()))...)
+	if err != nil {
+		n.t.Fatal(err)
+	}
+	n.t.Cleanup(func() { _ = cc.Close() })
+	return chatClient{chatpb.NewChatServiceClient(cc), n.t}
 }
 
 // TestKilledNode kills a node that has members and a subscription.
 func TestKilledNode(t *testing.T) {
 	onNodes(t, 1, Config{beat: nodeBeat}, func(t *testing.T, nodes []*Server) {
-		addr, kill := startNode(t, nodes[0].cfg.Store)
-		cc, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer cc.Close()
-		doomed, c := chatClient{chatpb.NewChatServiceClient(cc), t}, chatOn(t, nodes[0])
+		other := startNode(t, nodes[0].cfg.Store)
+		doomed, c := other.chat(), chatOn(t, nodes[0])
 		room := c.room()
 		watcher := c.join(room, "ada")
 		victim := doomed.join(room, "bob")
@@ -282,7 +310,7 @@ func TestKilledNode(t *testing.T) {
 		if said := watcher.hears("BOB: my last words"); said[0].GetMessageId() != id {
 			t.Errorf("%v", said)
 		}
-		kill()
+		other.kill()
 		var lost error
 		for lost == nil {
 			_, lost = victim.Recv()

@@ -32,7 +32,7 @@ type chatServer struct {
 	running  context.Context
 }
 
-func newChatServer(cfg Config, s *store.Store, p *presence, running context.Context, log *slog.Logger) *chatServer {
+func newChatServer(running context.Context, cfg Config, s *store.Store, p *presence, log *slog.Logger) *chatServer {
 	rooms := newTails(log, cfg.stuck, func(room string) source[*roomEntry] { return roomSource{store: s, room: room} })
 	return &chatServer{store: s, presence: p, rooms: rooms, running: running}
 }

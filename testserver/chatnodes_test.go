@@ -234,14 +234,14 @@ func runNode(store string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Println(s.Addr())
-	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+	_, err = fmt.Fprintln(os.Stdout, s.Addr())
+	for in := bufio.NewScanner(os.Stdin); err == nil && in.Scan(); {
 		runtime.GC()
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
-		fmt.Println(m.HeapAlloc)
+		_, err = fmt.Fprintln(os.Stdout, m.HeapAlloc)
 	}
-	return s.Shutdown(context.Background())
+	return errors.Join(err, s.Shutdown(context.Background()))
 }
 
 // node is a server in another process.

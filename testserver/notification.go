@@ -29,7 +29,7 @@ type notificationServer struct {
 	running  context.Context
 }
 
-func newNotificationServer(cfg Config, s *store.Store, p *presence, running context.Context, log *slog.Logger) *notificationServer {
+func newNotificationServer(running context.Context, cfg Config, s *store.Store, p *presence, log *slog.Logger) *notificationServer {
 	return &notificationServer{
 		store: s, presence: p, running: running,
 		tails: newTails(log, cfg.stuck, func(string) source[*newsEntry] { return newsSource{store: s} }),

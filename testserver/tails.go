@@ -37,7 +37,7 @@ func (t *tails[E]) acquire(name string) *openTail[E] {
 	defer t.mu.Unlock()
 	o, ok := t.open[name]
 	if !ok || o.hasFailed() {
-		ctx, stop := context.WithCancel(context.Background())
+		ctx, stop := context.WithCancel(context.Background()) //nolint:gosec // release calls stop
 		o = &openTail[E]{tail: newTail(t.source(name), t.log, t.stuck), name: name, stop: stop}
 		t.open[name] = o
 		t.running.Go(func() { o.run(ctx) })

@@ -85,7 +85,7 @@ func (s *Store) Leave(ctx context.Context, room, stream string) (last int64, err
 		if err != nil {
 			return err
 		}
-		if _, err = r.remove(`stream = $2`, stream); err != nil {
+		if _, err = r.remove(dropStream, stream); err != nil {
 			return err
 		}
 		last = r.last
@@ -108,7 +108,7 @@ func (s *Store) RemoveMember(ctx context.Context, room, userID string) (was bool
 		if err != nil {
 			return err
 		}
-		was, err = r.remove(`user_id = $2`, userID)
+		was, err = r.remove(dropUser, userID)
 		return err
 	})
 	if err != nil {
@@ -123,10 +123,17 @@ func (r *lockedRoom) streams(userID string) (n int, err error) {
 	return n, err
 }
 
-// remove drops the streams for which the condition holds, $2 being arg, and tells
-// whether there were any. Users who have no other stream left the room.
-func (r *lockedRoom) remove(condition string, arg any) (was bool, err error) {
-	users, err := r.dropStreams(condition, arg)
+// What drops streams of a room, for remove.
+const (
+	dropStream = `DELETE FROM members WHERE room = $1 AND stream = $2 RETURNING user_id, username`
+	dropUser   = `DELETE FROM members WHERE room = $1 AND user_id = $2 RETURNING user_id, username`
+	dropNode   = `DELETE FROM members WHERE room = $1 AND node = $2 RETURNING user_id, username`
+)
+
+// remove drops streams of that stream id, user or node, and tells whether there
+// were any. Users who have no other stream left the room.
+func (r *lockedRoom) remove(statement, of string) (was bool, err error) {
+	users, err := r.dropStreams(statement, of)
 	if err != nil {
 		return false, err
 	}
@@ -150,8 +157,8 @@ func (r *lockedRoom) remove(condition string, arg any) (was bool, err error) {
 }
 
 // dropStreams returns the users whose streams it dropped, each once.
-func (r *lockedRoom) dropStreams(condition string, arg any) ([]Member, error) {
-	rows, err := r.g.tx.QueryContext(r.g.ctx, `DELETE FROM members WHERE room = $1 AND `+condition+` RETURNING user_id, username`, r.id, arg)
+func (r *lockedRoom) dropStreams(statement, of string) ([]Member, error) {
+	rows, err := r.g.tx.QueryContext(r.g.ctx, statement, r.id, of)
 	if err != nil {
 		return nil, err
 	}

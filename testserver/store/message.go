@@ -144,7 +144,7 @@ func (s *Store) History(ctx context.Context, room, before string, limit int) (me
 			end = min(end, seq)
 		}
 		first := max(1, r.last-s.opts.KeepMessages+1) // the oldest that the room shows
-		messages, err = r.messages(ctx, tx, pageBytes, `seq >= $2 AND seq < $3 ORDER BY seq DESC LIMIT $4`, first, end, limit)
+		messages, err = r.messages(ctx, tx, pageBytes, messagesBetween, first, end, limit)
 		slices.Reverse(messages)
 		more = len(messages) > 0 && messages[0].Seq > first
 		return err
@@ -172,11 +172,17 @@ func readRoom(ctx context.Context, tx *sql.Tx, room string) (roomState, error) {
 	return r, err
 }
 
-// messages returns the messages for which the condition holds, $1 being the room,
-// up to about that many bytes.
-func (r roomState) messages(ctx context.Context, tx *sql.Tx, bytes int, condition string, args ...any) ([]Message, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT seq, type, user_id, username, content, at, members FROM messages
-		WHERE room = $1 AND `+condition, append([]any{r.id}, args...)...)
+const (
+	selectMessages = `SELECT seq, type, user_id, username, content, at, members FROM messages WHERE room = $1 `
+	// messagesBetween ends with the last of them, which come first.
+	messagesBetween = selectMessages + `AND seq >= $2 AND seq < $3 ORDER BY seq DESC LIMIT $4`
+	messagesAfter   = selectMessages + `AND seq > $2 ORDER BY seq LIMIT $3`
+)
+
+// messages returns what a query of messages finds, $1 being the room, up to
+// about that many bytes.
+func (r roomState) messages(ctx context.Context, tx *sql.Tx, bytes int, query string, args ...any) ([]Message, error) {
+	rows, err := tx.QueryContext(ctx, query, append([]any{r.id}, args...)...)
 	if err != nil {
 		return nil, err
 	}

@@ -107,7 +107,7 @@ func (s *Store) removeNode(ctx context.Context, id string, beat int64) error {
 		err := s.grouped(ctx, topicRoom(room), func(g *group) error {
 			r, err := g.room(room)
 			if err == nil {
-				_, err = r.remove(`node = $2`, id)
+				_, err = r.remove(dropNode, id)
 			}
 			return err
 		})

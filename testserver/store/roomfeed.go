@@ -107,7 +107,7 @@ func (s *Store) MessagesAfter(ctx context.Context, room string, after int64) ([]
 
 // messagesAfter is called when there is such a message.
 func (r roomState) messagesAfter(ctx context.Context, tx *sql.Tx, after int64) ([]Message, error) {
-	messages, err := r.messages(ctx, tx, feedBytes, `seq > $2 ORDER BY seq LIMIT $3`, after, messagesPerRead)
+	messages, err := r.messages(ctx, tx, feedBytes, messagesAfter, after, messagesPerRead)
 	if err == nil && (len(messages) == 0 || messages[0].Seq != after+1) {
 		err = &Error{Code: Lagging, Kind: "room", Name: r.name, Index: -1}
 	}

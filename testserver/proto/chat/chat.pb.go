@@ -91,7 +91,8 @@ const (
 	ChatEvent_MESSAGE ChatEvent_Type = 2
 	// A user leaves the room.
 	ChatEvent_LEAVE ChatEvent_Type = 3
-	// A user is writing; such events are not stored.
+	// A user is writing; such events are not stored. Of several in a row the last
+	// is sent, and never to the user.
 	ChatEvent_TYPING ChatEvent_Type = 4
 	// The server says something to this client alone.
 	ChatEvent_SYSTEM ChatEvent_Type = 5
@@ -151,9 +152,9 @@ type ChatMessage struct {
 	MessageId string `protobuf:"bytes,1,opt,name=message_id,json=messageId,proto3" json:"message_id,omitempty"`
 	// The room that the message belongs to.
 	RoomId string `protobuf:"bytes,2,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
-	// The user who wrote it.
+	// The user who wrote it; "system" if that was the server.
 	UserId string `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	// The name that the user goes by in this room.
+	// The name that the user goes by in this room; "System" for the server.
 	Username string `protobuf:"bytes,4,opt,name=username,proto3" json:"username,omitempty"`
 	// The text.
 	Content string `protobuf:"bytes,5,opt,name=content,proto3" json:"content,omitempty"`
@@ -338,9 +339,9 @@ func (x *Room) GetMemberCount() int32 {
 // CreateRoomRequest describes a new room.
 type CreateRoomRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Required.
+	// Required, of at most 200 characters.
 	Name string `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
-	// Optional.
+	// Optional, of at most 1,000 characters.
 	Description string `protobuf:"bytes,2,opt,name=description,proto3" json:"description,omitempty"`
 	// The user who opens the room; the caller's own id if it is empty.
 	CreatedBy     string `protobuf:"bytes,3,opt,name=created_by,json=createdBy,proto3" json:"created_by,omitempty"`
@@ -402,7 +403,7 @@ func (x *CreateRoomRequest) GetCreatedBy() string {
 // ListRoomsRequest selects rooms.
 type ListRoomsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// At most this many rooms; 0 means 50, and 1,000 is the most.
+	// At most this many rooms; 0 means 10, and 1,000 is the most.
 	Limit int32 `protobuf:"varint,1,opt,name=limit,proto3" json:"limit,omitempty"`
 	// Rooms to leave out before the first.
 	Offset        int32 `protobuf:"varint,2,opt,name=offset,proto3" json:"offset,omitempty"`
@@ -516,7 +517,8 @@ type JoinRoomRequest struct {
 	RoomId string `protobuf:"bytes,1,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
 	// The user who joins.
 	UserId string `protobuf:"bytes,2,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	// The name to go by in the room; the user id if it is empty.
+	// The name to go by in the room. If it is empty, that of the user of this id
+	// in UserService, or "User-" and the id.
 	Username      string `protobuf:"bytes,3,opt,name=username,proto3" json:"username,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -807,7 +809,8 @@ type GetRoomHistoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The room whose messages to return.
 	RoomId string `protobuf:"bytes,1,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
-	// At most this many messages; 0 means 50, and 1,000 is the most.
+	// At most this many messages; 0 means 50, and 1,000 is the most. Long messages
+	// make a page shorter.
 	Limit int32 `protobuf:"varint,2,opt,name=limit,proto3" json:"limit,omitempty"`
 	// Return the messages just before this one; the last ones if it is empty.
 	BeforeMessageId string `protobuf:"bytes,3,opt,name=before_message_id,json=beforeMessageId,proto3" json:"before_message_id,omitempty"`
@@ -926,11 +929,13 @@ type ChatEvent struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What happens.
 	Type ChatEvent_Type `protobuf:"varint,1,opt,name=type,proto3,enum=chat.ChatEvent_Type" json:"type,omitempty"`
-	// The room in which it happens.
+	// The room in which it happens. Of a client's JOIN "default" if it is empty,
+	// and of its other events the room that it joined last.
 	RoomId string `protobuf:"bytes,2,opt,name=room_id,json=roomId,proto3" json:"room_id,omitempty"`
-	// The user who does it.
+	// The user who does it. A client says so in JOIN.
 	UserId string `protobuf:"bytes,3,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	// The name that the user goes by in this room.
+	// The name that the user goes by in this room. A client may say so in JOIN; see
+	// JoinRoomRequest for its default.
 	UserName string `protobuf:"bytes,4,opt,name=user_name,json=userName,proto3" json:"user_name,omitempty"`
 	// The text of a message or a notice.
 	Content string `protobuf:"bytes,5,opt,name=content,proto3" json:"content,omitempty"`
@@ -938,7 +943,8 @@ type ChatEvent struct {
 	Id string `protobuf:"bytes,6,opt,name=id,proto3" json:"id,omitempty"`
 	// Set by the server: when it happened.
 	Timestamp *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=timestamp,proto3" json:"timestamp,omitempty"`
-	// Set by the server: how many users are members of the room after it.
+	// Set by the server: how many users are members of the room after it; not of
+	// a SYSTEM notice but the welcome.
 	UserCount     int32 `protobuf:"varint,8,opt,name=user_count,json=userCount,proto3" json:"user_count,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

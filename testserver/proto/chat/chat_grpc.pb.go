@@ -42,21 +42,28 @@ type ChatServiceClient interface {
 	// ListRooms returns rooms in the order of their creation.
 	ListRooms(ctx context.Context, in *ListRoomsRequest, opts ...grpc.CallOption) (*ListRoomsResponse, error)
 	// JoinRoom makes the user a member of the room for as long as the stream
-	// lasts. It streams the last 20 messages, then each new one. An unknown room
-	// fails with NOT_FOUND.
+	// lasts. It streams the last 20 messages, then the notice of this joining and
+	// each new message. The header is sent when the membership is in force. A user
+	// who joins by several streams is one member. The stream ends with OK after
+	// LeaveRoom. An unknown room fails with NOT_FOUND.
 	JoinRoom(ctx context.Context, in *JoinRoomRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[ChatMessage], error)
-	// SendMessage stores a message of a member and sends it to all members. Once
-	// it has answered with success, the message is not lost.
+	// SendMessage stores a message of a member and sends it to all members, the
+	// sender among them. Once it has answered with success, the message is not
+	// lost. For somebody who is not a member it answers with success false.
 	SendMessage(ctx context.Context, in *SendMessageRequest, opts ...grpc.CallOption) (*SendMessageResponse, error)
 	// LeaveRoom ends the user's membership, and the streams that belong to it.
 	LeaveRoom(ctx context.Context, in *LeaveRoomRequest, opts ...grpc.CallOption) (*LeaveRoomResponse, error)
 	// GetRoomHistory returns stored messages, the oldest first. A room keeps its
 	// last 1,000 messages.
 	GetRoomHistory(ctx context.Context, in *GetRoomHistoryRequest, opts ...grpc.CallOption) (*GetRoomHistoryResponse, error)
-	// Chat is a conversation in any number of rooms over one stream. The client
-	// sends JOIN, MESSAGE, TYPING and LEAVE; the server sends the events of the
-	// rooms that were joined, the client's own among them, and SYSTEM notices. A
-	// room that does not exist is opened by the first JOIN.
+	// Chat is a conversation in up to 50 rooms over one stream. The client sends
+	// JOIN, MESSAGE, TYPING and LEAVE; the server sends the events of the rooms
+	// that were joined, the client's own among them but for TYPING, and SYSTEM
+	// notices: a welcome after each JOIN, and why something has no effect. A room
+	// that does not exist is opened by the first JOIN, unless its id is a number
+	// as CreateRoom gives them: then the stream fails with NOT_FOUND. When the
+	// client has ended its side, it leaves all rooms, and the stream ends with OK
+	// after what happened until then.
 	Chat(ctx context.Context, opts ...grpc.CallOption) (grpc.BidiStreamingClient[ChatEvent, ChatEvent], error)
 }
 
@@ -164,21 +171,28 @@ type ChatServiceServer interface {
 	// ListRooms returns rooms in the order of their creation.
 	ListRooms(context.Context, *ListRoomsRequest) (*ListRoomsResponse, error)
 	// JoinRoom makes the user a member of the room for as long as the stream
-	// lasts. It streams the last 20 messages, then each new one. An unknown room
-	// fails with NOT_FOUND.
+	// lasts. It streams the last 20 messages, then the notice of this joining and
+	// each new message. The header is sent when the membership is in force. A user
+	// who joins by several streams is one member. The stream ends with OK after
+	// LeaveRoom. An unknown room fails with NOT_FOUND.
 	JoinRoom(*JoinRoomRequest, grpc.ServerStreamingServer[ChatMessage]) error
-	// SendMessage stores a message of a member and sends it to all members. Once
-	// it has answered with success, the message is not lost.
+	// SendMessage stores a message of a member and sends it to all members, the
+	// sender among them. Once it has answered with success, the message is not
+	// lost. For somebody who is not a member it answers with success false.
 	SendMessage(context.Context, *SendMessageRequest) (*SendMessageResponse, error)
 	// LeaveRoom ends the user's membership, and the streams that belong to it.
 	LeaveRoom(context.Context, *LeaveRoomRequest) (*LeaveRoomResponse, error)
 	// GetRoomHistory returns stored messages, the oldest first. A room keeps its
 	// last 1,000 messages.
 	GetRoomHistory(context.Context, *GetRoomHistoryRequest) (*GetRoomHistoryResponse, error)
-	// Chat is a conversation in any number of rooms over one stream. The client
-	// sends JOIN, MESSAGE, TYPING and LEAVE; the server sends the events of the
-	// rooms that were joined, the client's own among them, and SYSTEM notices. A
-	// room that does not exist is opened by the first JOIN.
+	// Chat is a conversation in up to 50 rooms over one stream. The client sends
+	// JOIN, MESSAGE, TYPING and LEAVE; the server sends the events of the rooms
+	// that were joined, the client's own among them but for TYPING, and SYSTEM
+	// notices: a welcome after each JOIN, and why something has no effect. A room
+	// that does not exist is opened by the first JOIN, unless its id is a number
+	// as CreateRoom gives them: then the stream fails with NOT_FOUND. When the
+	// client has ended its side, it leaves all rooms, and the stream ends with OK
+	// after what happened until then.
 	Chat(grpc.BidiStreamingServer[ChatEvent, ChatEvent]) error
 	mustEmbedUnimplementedChatServiceServer()
 }

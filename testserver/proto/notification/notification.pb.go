@@ -25,9 +25,9 @@ const (
 // SubscribeRequest says who hears of what.
 type SubscribeRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The user who subscribes.
+	// The user who subscribes; "anonymous" if it is empty.
 	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	// The topics to hear of; none means all.
+	// The topics to hear of, exactly as published, at most 100; none means all.
 	Topics        []string `protobuf:"bytes,2,rep,name=topics,proto3" json:"topics,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -183,7 +183,8 @@ type PublishRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Required.
 	Topic string `protobuf:"bytes,1,opt,name=topic,proto3" json:"topic,omitempty"`
-	// What kind of notification it is; NOTIFICATION if it is empty.
+	// What kind of notification it is; NOTIFICATION if it is empty. SUBSCRIPTION is
+	// the server's own.
 	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
 	// A sentence for people.
 	Message string `protobuf:"bytes,3,opt,name=message,proto3" json:"message,omitempty"`
@@ -256,7 +257,7 @@ type PublishResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The id that it got.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// How many subscriptions it is delivered to on all nodes.
+	// How many subscriptions in force, on all nodes, it is delivered to.
 	Delivered     int32 `protobuf:"varint,2,opt,name=delivered,proto3" json:"delivered,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

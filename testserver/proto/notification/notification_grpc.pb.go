@@ -33,7 +33,9 @@ type NotificationServiceClient interface {
 	// Subscribe streams a notification of type SUBSCRIPTION, which confirms the
 	// subscription, and then every notification that is published to one of the
 	// topics from that moment on, each once. A subscriber that does not keep up
-	// is dropped with RESOURCE_EXHAUSTED.
+	// is dropped with RESOURCE_EXHAUSTED. What is published to a topic "user:" with
+	// a user id reaches that user alone; the topics of others fail with
+	// PERMISSION_DENIED.
 	Subscribe(ctx context.Context, in *SubscribeRequest, opts ...grpc.CallOption) (grpc.ServerStreamingClient[Notification], error)
 	// Publish sends a notification to the subscribers of a topic.
 	Publish(ctx context.Context, in *PublishRequest, opts ...grpc.CallOption) (*PublishResponse, error)
@@ -86,7 +88,9 @@ type NotificationServiceServer interface {
 	// Subscribe streams a notification of type SUBSCRIPTION, which confirms the
 	// subscription, and then every notification that is published to one of the
 	// topics from that moment on, each once. A subscriber that does not keep up
-	// is dropped with RESOURCE_EXHAUSTED.
+	// is dropped with RESOURCE_EXHAUSTED. What is published to a topic "user:" with
+	// a user id reaches that user alone; the topics of others fail with
+	// PERMISSION_DENIED.
 	Subscribe(*SubscribeRequest, grpc.ServerStreamingServer[Notification]) error
 	// Publish sends a notification to the subscribers of a topic.
 	Publish(context.Context, *PublishRequest) (*PublishResponse, error)

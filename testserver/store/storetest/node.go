@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 
 	"github.com/grpcx/grpcx/testserver/store"
@@ -75,5 +76,37 @@ func testNodes(t *testing.T, open opener) {
 	}
 	if nodes, err := s.Nodes(t.Context()); err != nil || len(nodes) != 0 {
 		t.Errorf("%v, %v", nodes, err)
+	}
+}
+
+// testGroupFailures has writes that break the transaction which they share with
+// good ones.
+func testGroupFailures(t *testing.T, open opener) {
+	s, room := withRoom(t, open, store.Options{})
+	join(t, s, room, "ada")
+	var good, bad sync.WaitGroup
+	refused := make(chan error, 40)
+	for range cap(refused) {
+		good.Go(func() {
+			if _, err := s.Send(t.Context(), room, "ada", "", "x"); err != nil {
+				t.Error(err)
+			}
+		})
+		bad.Go(func() { // a stream that is there already
+			_, err := s.Join(t.Context(), store.Member{Stream: room + "ada", Room: room, UserID: "eve", Username: "EVE", Node: "n1"})
+			refused <- err
+		})
+	}
+	good.Wait()
+	bad.Wait()
+	close(refused)
+	for err := range refused {
+		if err == nil {
+			t.Error("a stream joined twice")
+		}
+	}
+	messages, _, err := s.History(t.Context(), room, "", 1000)
+	if err != nil || len(messages) != 41 || messages[40].Seq != 41 || messages[40].Members != 1 {
+		t.Errorf("%v, %v", lines(messages), err)
 	}
 }

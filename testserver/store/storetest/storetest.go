@@ -52,6 +52,7 @@ func Run(t *testing.T, open func(*testing.T, store.Options) *store.Store) {
 		"typing":                    testTyping,
 		"room left behind":          testRoomLagging,
 		"writes in groups":          testGroups,
+		"writes that break groups":  testGroupFailures,
 		"nodes that die":            testNodes,
 		"notifications":             testNotifications,
 		"subscriptions count":       testWants,

@@ -1,6 +1,10 @@
 package main
 
 import (
+	"context"
+	"io"
+	"net"
+	"net/http"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -80,5 +84,40 @@ func TestSecondSignalEndsServeAtOnce(t *testing.T) {
 				t.Errorf("the call under way: %v", err)
 			}
 		})
+	}
+}
+
+func TestServeAdminPort(t *testing.T) {
+	dir := t.TempDir()
+	get := func(path string) (int, string) {
+		t.Helper()
+		client := http.Client{Transport: &http.Transport{
+			DisableKeepAlives: true,
+			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+				return new(net.Dialer).DialContext(ctx, "unix", filepath.Join(dir, "admin"))
+			},
+		}}
+		resp, err := client.Get("http://admin" + path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return resp.StatusCode, string(body)
+	}
+	p := start(t, "serve", "--listen", "unix:"+filepath.Join(dir, "s"), "--admin", "unix:"+filepath.Join(dir, "admin"), "--log-format", "json")
+	p.until(`{"time":`) // listening
+	p.until(`{"time":`) // admin port
+	for path, want := range map[string]int{"/healthz": 200, "/readyz": 200, "/metrics": 200, "/debug/pprof/": 404} {
+		if code, body := get(path); code != want {
+			t.Errorf("%s: %d %s", path, code, body)
+		}
+	}
+	p.signal(syscall.SIGTERM)
+	if rest, code, _ := p.wait(); code != 0 {
+		t.Errorf("exit code %d, output %s", code, rest)
 	}
 }

@@ -4,10 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
-	"slices"
 	"strings"
+
+	"github.com/grpcx/grpcx/testserver/store"
 )
 
 // secretFile is a setting whose value is a secret. It is read from a file, or it
@@ -67,28 +67,7 @@ func readLimited(path string, limit int64) ([]byte, error) {
 }
 
 // withoutPassword is the address of a store as it may be shown.
-func withoutPassword(address string) string {
-	scheme, _, ok := strings.Cut(address, "://")
-	if !ok || !slices.Contains([]string{"postgres", "postgresql"}, strings.ToLower(scheme)) {
-		return address
-	}
-	u, err := url.Parse(address)
-	if err != nil {
-		return scheme + "://..."
-	}
-	if u.User != nil {
-		u.User = url.User(u.User.Username())
-	}
-	// Parameters may hold secrets by many names; those that do not are few.
-	q := u.Query()
-	for name := range q {
-		if !slices.Contains([]string{"sslmode", "application_name", "search_path", "host", "port", "dbname", "user"}, name) {
-			q.Del(name)
-		}
-	}
-	u.RawQuery, u.Fragment = q.Encode(), ""
-	return u.String()
-}
+func withoutPassword(address string) string { return store.Redacted(address) }
 
 // hasPassword reports whether the address of a store holds what
 // withoutPassword leaves out.

@@ -32,8 +32,9 @@ func newServeCommand(p *program) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the reference server",
-		Long: `Run the reference server: users, authentication and health, with server
-reflection and the official interop service, for trying out any gRPC client.
+		Long: `Run the reference server: users, authentication, health, chat, files and
+notifications, with server reflection and the official interop service, for
+trying out any gRPC client. gRPC, gRPC-Web and Connect come to one port.
 
 It listens on the loopback interface, where the user admin has the password
 "password". SIGINT, SIGTERM or SIGHUP drain it; a second one ends it at once.
@@ -73,26 +74,42 @@ func (o *serveOptions) run(ctx context.Context, flags *pflag.FlagSet) error {
 	if err != nil {
 		return err
 	}
-	loopback := isLoopback(l.Addr())
-	if !loopback && !o.allowInsecure {
+	exposed := cfg.CheckExposure(l.Addr(), cfg.TLS.Cert != "")
+	if exposed != nil && !o.allowInsecure {
 		_ = l.Close()
-		return withHint(fmt.Errorf("listen on %s: beyond the loopback interface, with neither TLS nor authentication", o.listen),
-			"listen on 127.0.0.1, or give --allow-insecure if the network is trusted")
+		return withHint(exposed, "give --tls-cert, --tls-key and --auth required, listen on 127.0.0.1, or give --allow-insecure if the network is trusted")
 	}
-	cfg.DefaultAdmin = loopback
+	cfg.DefaultAdmin = isLoopback(l.Addr())
 	server, err := testserver.New(cfg)
 	if err != nil {
 		_ = l.Close()
 		return err
 	}
-	logger.Info("listening", "address", l.Addr().String(), "store", server.StoreName())
-	if !loopback {
-		logger.Warn("anyone who reaches this address can use the server: no TLS, no authentication")
+	logger.Info("listening", "address", l.Addr().String(), "tls", cfg.TLS.Cert != "", "auth", string(cfg.Auth), "store", server.StoreName())
+	if exposed != nil {
+		logger.Warn(exposed.Error())
 	}
 	if store := find(o.all, "store"); store.from.precedence == fromFlag && hasPassword(o.server.Store) {
 		logger.Warn("the password in --store can be read in the list of processes; use --store-file or GRPCX_STORE")
 	}
 	return o.serve(ctx, server, l, logger)
+}
+
+// serveAdmin serves the admin port, if there is to be one, until the server has
+// been shut down; the channel tells how that ended.
+func (o *serveOptions) serveAdmin(ctx context.Context, server *testserver.Server, logger *slog.Logger) (<-chan error, error) {
+	ended := make(chan error, 1)
+	if o.admin == "" {
+		ended <- nil
+		return ended, nil
+	}
+	l, err := listen(ctx, o.admin)
+	if err != nil {
+		return nil, fmt.Errorf("admin port: %w", err)
+	}
+	logger.Info("admin port", "address", l.Addr().String())
+	go func() { ended <- server.ServeAdmin(l) }()
+	return ended, nil
 }
 
 func (o *serveSettings) logger(w io.Writer) *slog.Logger {
@@ -101,10 +118,11 @@ func (o *serveSettings) logger(w io.Writer) *slog.Logger {
 	if level.UnmarshalText([]byte(o.logLevel)) == nil { // one of those that the setting takes
 		options.Level = level
 	}
+	var h slog.Handler = slog.NewTextHandler(w, options)
 	if o.logFormat == "json" {
-		return slog.New(slog.NewJSONHandler(w, options))
+		h = slog.NewJSONHandler(w, options)
 	}
-	return slog.New(slog.NewTextHandler(w, options))
+	return slog.New(testserver.RedactSecrets(h))
 }
 
 // serve runs the server until it fails or a signal ends it. The first signal
@@ -115,11 +133,15 @@ func (o *serveOptions) serve(ctx context.Context, server *testserver.Server, l n
 		ctx, stop = signal.NotifyContext(ctx, syscall.SIGHUP)
 		defer stop()
 	}
+	admin, err := o.serveAdmin(ctx, server, logger)
+	if err != nil {
+		return errors.Join(err, l.Close(), server.Shutdown(ctx))
+	}
 	served := make(chan error, 1)
 	go func() { served <- server.Serve(l) }()
 	select {
 	case err := <-served:
-		return errors.Join(err, server.Shutdown(ctx))
+		return errors.Join(err, server.Shutdown(ctx), <-admin)
 	case <-ctx.Done():
 	}
 	// As the first process of a container, ours would not die of a signal that
@@ -129,7 +151,7 @@ func (o *serveOptions) serve(ctx context.Context, server *testserver.Server, l n
 	logger.Info("draining", "grace", o.grace.String())
 	drain, cancel := context.WithTimeout(forced, o.grace)
 	defer cancel()
-	err := errors.Join(server.Shutdown(drain), <-served)
+	err = errors.Join(server.Shutdown(drain), <-served, <-admin)
 	switch {
 	case err == nil:
 	case errors.Is(err, context.DeadlineExceeded):

@@ -66,7 +66,9 @@ func TestSettingsReachTheServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := testserver.Config{
-		Store: "memory", AdminPassword: "correct horse", SigningKey: []byte("correct horse"),
+		Auth: "optional", MaxFileBytes: 2 << 30, MaxUploads: 100, MaxConnections: 1000, MaxCalls: 4000,
+		Tracing: testserver.Tracing{Sample: 1},
+		Store:   "memory", AdminPassword: "correct horse", SigningKey: []byte("correct horse"),
 		AccessTTL: 90 * time.Second, RefreshTTL: 7 * 24 * time.Hour,
 		Faults:     []testserver.Fault{{Method: "a.B", Code: 13}, {Method: "a.C", Delay: time.Second}},
 		MaxStreams: 12, MaxHeaderBytes: 16 << 10, MaxMessageBytes: 1 << 20,
@@ -103,7 +105,11 @@ func TestPrintedSettingsAreAFile(t *testing.T) {
 		"access-ttl": "1ns", "refresh-ttl": "100000h", "max-streams": "4294967295", "max-header-bytes": "1",
 		"max-message-bytes": "3GiB", "handshake-timeout": "1.5", "keepalive-min-time": "60", "log-level": "DEBUG", "log-format": "json",
 		"fault": "a.B=UNAVAILABLE:0.25,message=\"a, \u00e9\\n: - #\"", "admin-password-file": "- x", "signing-key-file": "null",
-		"store-file": "1e3",
+		"store-file": "1e3", "tls-cert": "a.pem", "tls-key": "~", "tls-client-ca": "*", "client-auth": "Request",
+		"cors-origin": "https://example.com\n*", "files": "!x", "max-file-bytes": "5GiB", "max-uploads": "3", "auth": "required",
+		"identities": "%x", "max-connections": "10", "max-calls": "20", "rate-limit": "0.000001", "rate-burst": "5",
+		"dependency": "mail@a.B+c.D=http://127.0.0.1:1/x?y=z", "admin": "[::1]:9090", "pprof": "true",
+		"otlp-endpoint": "http://localhost:4317", "trace-sample": "0.25",
 	}
 	var args []string
 	o := &serveSettings{}
@@ -155,13 +161,12 @@ func TestSize(t *testing.T) {
 
 func TestStoreAddressWithoutPassword(t *testing.T) {
 	for address, want := range map[string]string{
-		"memory":                                              "memory",
-		"users.db":                                            "users.db",
-		"sqlite:///var/users.db":                              "sqlite:///var/users.db",
-		"postgres://db/grpcx":                                 "postgres://db/grpcx",
-		"postgres://ada:hunter2@db:5432/grpcx":                "postgres://ada@db:5432/grpcx",
-		"POSTGRESQL://ada:hunter2@db/grpcx#x":                 "postgresql://ada@db/grpcx",
-		"postgres://db/x?password=hunter2":                    "postgres://db/x",
+		"memory":                               "memory",
+		"users.db":                             "users.db",
+		"sqlite:///var/users.db":               "sqlite:///var/users.db",
+		"postgres://db/grpcx":                  "postgres://db/grpcx",
+		"postgres://ada:hunter2@db:5432/grpcx": "postgres://ada@db:5432/grpcx",
+		"postgres://db/x?password=hunter2":     "postgres://db/x",
 		"postgres://db/x?sslpassword=hunter2&sslmode=disable": "postgres://db/x?sslmode=disable",
 		"postgres://ada:hun ter2@db/%zz":                      "postgres://...",
 	} {

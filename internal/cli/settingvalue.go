@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -55,24 +57,39 @@ func text(p *string, initial string) settingValue {
 
 func anyText(s string) (string, error) { return s, nil }
 
+// origins are those whose pages may call from a browser, "*" being all.
+func origins(p *[]string) settingValue {
+	return &list[string]{p, func(s string) (string, error) {
+		u, err := url.Parse(s)
+		if s != "*" && (err != nil || u.Scheme == "" || u.Host == "" || s != u.Scheme+"://"+u.Host) {
+			return "", errors.New("want an origin such as https://example.com, or *")
+		}
+		return s, nil
+	}, func(s string) string { return s }}
+}
+
 // storeAddress is text that is shown without its password.
 func storeAddress(p *string, initial string) settingValue {
 	*p = initial
 	return &scalar[string]{p, "string", yamlText, anyText, withoutPassword, func(s string) string { return yamlString(withoutPassword(s)) }}
 }
 
-// choice is a setting that is one of some words.
-func choice(p *string, initial string, words ...string) settingValue {
+// choice is a setting that is one of some words. It may begin as "", which is then
+// as good as not given.
+func choice[T ~string](p *T, initial T, words ...string) settingValue {
 	*p = initial
-	return &scalar[string]{p, "string", yamlText, func(s string) (string, error) {
+	return &scalar[T]{p, "string", yamlText, func(s string) (T, error) {
 		for _, w := range words {
 			if strings.EqualFold(s, w) {
-				return w, nil
+				return T(w), nil
 			}
+		}
+		if s == "" && initial == "" {
+			return "", nil
 		}
 		last := len(words) - 1
 		return "", fmt.Errorf("want %s or %s", strings.Join(words[:last], ", "), words[last])
-	}, func(s string) string { return s }, yamlString}
+	}, func(v T) string { return string(v) }, func(v T) string { return yamlString(string(v)) }}
 }
 
 // toggle is a setting that is on or off.
@@ -168,6 +185,19 @@ func shortDuration(d time.Duration) string {
 	return s
 }
 
+// number is a setting that is a number from 0 to most.
+func number(p *float64, initial, most float64) settingValue {
+	*p = initial
+	format := func(n float64) string { return strconv.FormatFloat(n, 'f', -1, 64) }
+	return &scalar[float64]{p, "number", yamlNumber, func(s string) (float64, error) {
+		n, err := strconv.ParseFloat(s, 64)
+		if err != nil || math.IsNaN(n) || n < 0 || n > most {
+			return 0, fmt.Errorf("want a number from 0 to %s", format(most))
+		}
+		return n, nil
+	}, format, format}
+}
+
 // list is a setting that may be given several times. A variable holds one value a
 // line. What a weaker source gave is replaced, not added to.
 type list[T any] struct {
@@ -231,4 +261,36 @@ func faults(p *[]testserver.Fault) settingValue {
 		}
 		return f, err
 	}, testserver.Fault.String}
+}
+
+// dependencies are endpoints that are probed: NAME[@SERVICE[+SERVICE...]]=URL.
+func dependencies(p *[]dependency) settingValue {
+	return &list[dependency]{p, parseDependency, func(d dependency) string { return d.text }}
+}
+
+// dependency is a testserver.Dependency and the text that it was given as.
+type dependency struct {
+	testserver.Dependency
+	text string
+}
+
+func parseDependency(s string) (dependency, error) {
+	const want = "want NAME=URL or NAME@SERVICE=URL"
+	name, address, ok := strings.Cut(s, "=")
+	if !ok {
+		return dependency{}, errors.New(want)
+	}
+	name, needing, named := strings.Cut(name, "@")
+	services := []string{""} // the server as a whole
+	if named {
+		services = strings.Split(needing, "+")
+	}
+	if name == "" || named && slices.Contains(services, "") {
+		return dependency{}, errors.New(want)
+	}
+	probe, err := testserver.HTTPProbe(address)
+	if err != nil {
+		return dependency{}, err
+	}
+	return dependency{testserver.Dependency{Name: name, Services: services, Probe: probe}, s}, nil
 }

@@ -132,7 +132,7 @@ func testKubernetes(t *testing.T, i *image) {
 		if s := settings["listen"]; s.value != "0.0.0.0:50051" || settings["allow-insecure"].value != "true" {
 			t.Errorf("listen %+v, allow-insecure %+v", s, settings["allow-insecure"])
 		}
-		for _, key := range []string{"store-file", "admin-password-file", "signing-key-file"} {
+		for _, key := range []string{"store-file", "admin-password-file"} {
 			if !strings.HasPrefix(settings[key].value, "/run/secrets/grpcx/") {
 				t.Errorf("%s is %q, which is not mounted", key, settings[key].value)
 			}

@@ -3,7 +3,6 @@ package testserver
 import (
 	"encoding/binary"
 	"log/slog"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -187,7 +186,7 @@ func (r *logRecord) service() string {
 		case "service":
 			return a.value
 		case "method":
-			service, _, _ = strings.Cut(strings.TrimPrefix(a.value, "/"), "/")
+			service = (&call{method: a.value}).service()
 		}
 	}
 	return service

@@ -132,8 +132,7 @@ func (m *metrics) of(c *call) *methodMetrics {
 	}
 	labels := []string{unknownLabel, unknownLabel, unknownLabel}
 	if c.known {
-		service, name, _ := strings.Cut(strings.TrimPrefix(c.method, "/"), "/")
-		labels = []string{c.kind, service, name}
+		labels = []string{c.kind, c.service(), c.method[strings.LastIndexByte(c.method, '/')+1:]}
 	}
 	found, _ := m.methods.LoadOrStore(key, &methodMetrics{
 		started:  m.started.WithLabelValues(labels...),

@@ -40,6 +40,12 @@ type call struct {
 	sent      []func(message any)
 }
 
+// service is the full name of the service that is called.
+func (c *call) service() string {
+	service, _, _ := strings.Cut(strings.TrimPrefix(c.method, "/"), "/")
+	return service
+}
+
 // onReceive has fn called with each message of the client before the handler
 // gets it; an error is the handler's in its place. Stages call it before next.
 func (c *call) onReceive(fn func(message any) error) { c.received = append(c.received, fn) }

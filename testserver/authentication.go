@@ -145,7 +145,7 @@ func (s *Server) authenticated(ctx context.Context, c *call, next func(context.C
 	}
 	c.caller = g.identity
 	s.limiter.prove(c.credentials, g.UserID)
-	if c.stream {
+	if c.kind != kindUnary {
 		stop, err := a.watched.watch(ctx, c, g)
 		if err != nil {
 			return err

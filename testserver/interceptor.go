@@ -29,7 +29,6 @@ type call struct {
 	method  string   // "/package.Service/Method", as the client sent it
 	known   bool     // the server has that method
 	kind    string   // see callKind
-	stream  bool     // of messages, in either direction or both
 	caller  identity // set by authenticated, for the stages before it
 	traffic traffic
 
@@ -118,7 +117,7 @@ func (s *Server) interceptUnary(ctx context.Context, req any, info *grpc.UnarySe
 func (s *Server) interceptStream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
 	// A method that the server does not have comes with no service, and with unknown
 	// as its handler.
-	c := &call{method: info.FullMethod, known: srv != nil, kind: callKind(info.IsClientStream, info.IsServerStream), stream: true}
+	c := &call{method: info.FullMethod, known: srv != nil, kind: callKind(info.IsClientStream, info.IsServerStream)}
 	return s.handleStream(ss, c, func(stream grpc.ServerStream) error {
 		return handler(srv, stream)
 	})

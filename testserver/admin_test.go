@@ -42,8 +42,8 @@ func startAdmin(t *testing.T, s *Server, wrap func(net.Listener) net.Listener) (
 
 func asItIs(l net.Listener) net.Listener { return l }
 
-// request makes one request on a connection of its own.
-func request(t *testing.T, method, url string) (code int, body string) {
+// requestAdmin makes one request on a connection of its own.
+func requestAdmin(t *testing.T, method, url string) (code int, body string) {
 	t.Helper()
 	req, err := http.NewRequestWithContext(withDeadline(t), method, url, nil)
 	if err != nil {
@@ -68,7 +68,7 @@ func TestAdminHealth(t *testing.T) {
 	s := Start(t, Config{})
 	ready := func(code int, status, ofUsers string) {
 		t.Helper()
-		body, header := get(t, s, "/readyz", code)
+		body, header := getAdmin(t, s, "/readyz", code)
 		var report struct {
 			Status   string
 			Services map[string]string
@@ -88,7 +88,7 @@ func TestAdminHealth(t *testing.T) {
 	ready(http.StatusOK, "SERVING", "NOT_SERVING")
 	s.SetServingStatus("", healthpb.HealthCheckResponse_UNKNOWN)
 	ready(http.StatusServiceUnavailable, "UNKNOWN", "NOT_SERVING")
-	get(t, s, "/healthz", http.StatusOK)
+	getAdmin(t, s, "/healthz", http.StatusOK)
 }
 
 func TestAdminServesNothingElse(t *testing.T) {
@@ -106,7 +106,7 @@ func TestAdminServesNothingElse(t *testing.T) {
 		{"HEAD", "/readyz", http.StatusOK},
 		{"GET", "/healthz", http.StatusOK},
 	} {
-		if code, body := request(t, c.method, url+c.path); code != c.code {
+		if code, body := requestAdmin(t, c.method, url+c.path); code != c.code {
 			t.Errorf("%s %s: %d, %s, want %d", c.method, c.path, code, body, c.code)
 		}
 	}
@@ -122,7 +122,7 @@ func TestAdminProfiles(t *testing.T) {
 		"/debug/pprof/heap":                "\x1f\x8b",
 		"/debug/pprof/trace?seconds=0.001": "go 1.",
 	} {
-		if code, body := request(t, "GET", url+path); code != http.StatusOK || !strings.Contains(body, want) {
+		if code, body := requestAdmin(t, "GET", url+path); code != http.StatusOK || !strings.Contains(body, want) {
 			t.Errorf("%s: %d, %.100q, want %q", path, code, body, want)
 		}
 	}
@@ -151,13 +151,13 @@ func TestAdminOutlivesTheDrain(t *testing.T) {
 	ended := make(chan error, 1)
 	go func() { ended <- s.Shutdown(withDeadline(t)) }()
 	<-s.running.Done() // the board is closed before that
-	if code, body := request(t, "GET", url+"/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "NOT_SERVING") {
+	if code, body := requestAdmin(t, "GET", url+"/readyz"); code != http.StatusServiceUnavailable || !strings.Contains(body, "NOT_SERVING") {
 		t.Errorf("%d, %s", code, body)
 	}
-	if code, _ := request(t, "GET", url+"/healthz"); code != http.StatusOK {
+	if code, _ := requestAdmin(t, "GET", url+"/healthz"); code != http.StatusOK {
 		t.Errorf("%d", code)
 	}
-	if code, body := request(t, "GET", url+"/metrics"); code != http.StatusOK ||
+	if code, body := requestAdmin(t, "GET", url+"/metrics"); code != http.StatusOK ||
 		!strings.Contains(body, `grpc_server_in_flight{grpc_method="FullDuplexCall",grpc_service="grpc.testing.TestService",grpc_type="bidi_stream"} 1`) {
 		t.Errorf("%d, %s", code, body)
 	}
@@ -227,7 +227,7 @@ func TestAdminWarnsBeyondLoopback(t *testing.T) {
 			var log syncBuffer
 			s := Start(t, Config{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 			url, served := startAdmin(t, s, c.wrap)
-			if code, _ := request(t, "GET", url+"/healthz"); code != http.StatusOK {
+			if code, _ := requestAdmin(t, "GET", url+"/healthz"); code != http.StatusOK {
 				t.Errorf("%d", code)
 			}
 			if err := s.Shutdown(withDeadline(t)); err != nil {

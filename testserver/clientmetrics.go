@@ -93,7 +93,7 @@ func (c *clientMetrics) record(index int, m *pb.Metric) error {
 	if t := m.GetTimestamp(); t != nil {
 		at = t.AsTime()
 	}
-	names, values := labels(m.GetTags())
+	names, values := metricLabels(m.GetTags())
 	key := seriesKey(m.GetName(), names, values)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -118,9 +118,9 @@ func (c *clientMetrics) record(index int, m *pb.Metric) error {
 	return nil
 }
 
-// labels are the tags in the order of their names, without secrets. To
+// metricLabels are the tags in the order of their names, without secrets. To
 // Prometheus, a label that is empty is none.
-func labels(tags map[string]string) (names, values []string) {
+func metricLabels(tags map[string]string) (names, values []string) {
 	for _, name := range slices.Sorted(maps.Keys(tags)) {
 		value := redact(tags[name])
 		if isSecretName(name) {

@@ -174,13 +174,13 @@ func (s *Server) measured(ctx context.Context, c *call, next func(context.Contex
 	start := time.Now()
 	err := next(ctx)
 	m.handled.WithLabelValues(codeLabel(status.Code(err))).Inc()
-	observe(ctx, m.seconds, time.Since(start).Seconds())
+	observeCall(ctx, m.seconds, time.Since(start).Seconds())
 	return err
 }
 
-// observe takes in a value, with the trace as an example of it if there is one
+// observeCall takes in a value, with the trace as an example of it if there is one
 // that is kept.
-func observe(ctx context.Context, o prometheus.Observer, value float64) {
+func observeCall(ctx context.Context, o prometheus.Observer, value float64) {
 	if span := trace.SpanContextFromContext(ctx); span.IsSampled() {
 		if o, ok := o.(prometheus.ExemplarObserver); ok {
 			o.ObserveWithExemplar(value, prometheus.Labels{"trace_id": span.TraceID().String()})

@@ -27,7 +27,7 @@ const protobufFormat = "application/vnd.google.protobuf;proto=io.prometheus.clie
 // scrape returns what the admin port says to Prometheus.
 func scrape(t *testing.T, s *Server, accept string) map[string]*dto.MetricFamily {
 	t.Helper()
-	body, header := get(t, s, "/metrics", http.StatusOK, "Accept", accept)
+	body, header := getAdmin(t, s, "/metrics", http.StatusOK, "Accept", accept)
 	dec := expfmt.NewDecoder(strings.NewReader(body), expfmt.ResponseFormat(header))
 	families := map[string]*dto.MetricFamily{}
 	for {
@@ -44,8 +44,8 @@ func scrape(t *testing.T, s *Server, accept string) map[string]*dto.MetricFamily
 	}
 }
 
-// get asks the admin port, over HTTP.
-func get(t *testing.T, s *Server, path string, code int, headers ...string) (string, http.Header) {
+// getAdmin asks the admin port, over HTTP.
+func getAdmin(t *testing.T, s *Server, path string, code int, headers ...string) (string, http.Header) {
 	t.Helper()
 	web := httptest.NewServer(s.AdminHandler())
 	defer web.Close()
@@ -71,8 +71,8 @@ func get(t *testing.T, s *Server, path string, code int, headers ...string) (str
 	return string(body), resp.Header
 }
 
-// series returns the metrics of a family whose labels are these, as name=value.
-func series(t *testing.T, families map[string]*dto.MetricFamily, family string, labels ...string) []*dto.Metric {
+// metricSeries returns the metrics of a family whose labels are these, as name=value.
+func metricSeries(t *testing.T, families map[string]*dto.MetricFamily, family string, labels ...string) []*dto.Metric {
 	t.Helper()
 	f, ok := families[family]
 	if !ok {
@@ -95,11 +95,11 @@ func series(t *testing.T, families map[string]*dto.MetricFamily, family string, 
 	return found
 }
 
-// value returns the value of the only such metric, and 0 if there is none: of a
+// metricValue returns the value of the only such metric, and 0 if there is none: of a
 // histogram, how many values it has.
-func value(t *testing.T, families map[string]*dto.MetricFamily, family string, labels ...string) float64 {
+func metricValue(t *testing.T, families map[string]*dto.MetricFamily, family string, labels ...string) float64 {
 	t.Helper()
-	found := series(t, families, family, labels...)
+	found := metricSeries(t, families, family, labels...)
 	if len(found) > 1 {
 		t.Fatalf("%d of %s%v", len(found), family, labels)
 	}
@@ -116,8 +116,8 @@ func value(t *testing.T, families map[string]*dto.MetricFamily, family string, l
 	return m.GetGauge().GetValue()
 }
 
-// echo has the interop service send and end a stream as it is told.
-func echo(t *testing.T, c grpc_testing.TestServiceClient, sizes []int, code codes.Code) error {
+// echoStream has the interop service send and end a stream as it is told.
+func echoStream(t *testing.T, c grpc_testing.TestServiceClient, sizes []int, code codes.Code) error {
 	t.Helper()
 	stream, err := c.FullDuplexCall(withDeadline(t))
 	if err != nil {
@@ -188,15 +188,15 @@ func TestMetricsCountCallsOfEveryKind(t *testing.T) {
 	if _, err := output.Recv(); !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
-	if err := echo(t, interop, []int{10, 1000}, codes.OK); !errors.Is(err, io.EOF) {
+	if err := echoStream(t, interop, []int{10, 1000}, codes.OK); !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
-	wantStatus(t, echo(t, interop, []int{10}, codes.Aborted), codes.Aborted, "asked for")
+	wantStatus(t, echoStream(t, interop, []int{10}, codes.Aborted), codes.Aborted, "asked for")
 
 	families := scrape(t, s, "")
 	want := func(want float64, family string, labels ...string) {
 		t.Helper()
-		if got := value(t, families, family, labels...); got != want {
+		if got := metricValue(t, families, family, labels...); got != want {
 			t.Errorf("%s%v = %v, want %v", family, labels, got, want)
 		}
 	}
@@ -229,13 +229,13 @@ func TestMetricsCountCallsOfEveryKind(t *testing.T) {
 		want(c.calls, "grpc_server_handling_seconds", c.labels...)
 		want(0, "grpc_server_in_flight", c.labels...)
 	}
-	sizes := series(t, families, "grpc_server_msg_received_bytes", user("unary", "GetUser")...)[0].GetHistogram()
+	sizes := metricSeries(t, families, "grpc_server_msg_received_bytes", user("unary", "GetUser")...)[0].GetHistogram()
 	if sum := sizes.GetSampleSum(); sum != failed*5 { // a tag, a length and "999"
 		t.Errorf("%v bytes received, want %d", sum, failed*5)
 	}
 	want(1, "grpcx_build_info", "version=1.2.3")
 	for _, name := range []string{"go_goroutines", "process_open_fds"} {
-		if value(t, families, name) <= 0 {
+		if metricValue(t, families, name) <= 0 {
 			t.Errorf("%s is not there", name)
 		}
 	}
@@ -253,10 +253,10 @@ func TestMetricsOfCallsUnderWay(t *testing.T) {
 		t.Fatal(err)
 	}
 	families := scrape(t, s, "")
-	if got := value(t, families, "grpc_server_in_flight", "grpc_method=WatchUser"); got != 1 {
+	if got := metricValue(t, families, "grpc_server_in_flight", "grpc_method=WatchUser"); got != 1 {
 		t.Errorf("%v calls under way, want 1", got)
 	}
-	if got := value(t, families, "grpc_server_connections"); got != 1 {
+	if got := metricValue(t, families, "grpc_server_connections"); got != 1 {
 		t.Errorf("%v connections", got)
 	}
 }
@@ -273,21 +273,21 @@ func TestMetricsAreBounded(t *testing.T) {
 		}
 	}
 	for i := range 50 {
-		if err := echo(t, grpc_testing.NewTestServiceClient(cc), nil, codes.Code(17+i)); err == nil {
+		if err := echoStream(t, grpc_testing.NewTestServiceClient(cc), nil, codes.Code(17+i)); err == nil {
 			t.Error("no error")
 		}
 	}
 	families := scrape(t, s, "")
-	if got := series(t, families, "grpc_server_handled_total"); len(got) != 2 {
+	if got := metricSeries(t, families, "grpc_server_handled_total"); len(got) != 2 {
 		t.Errorf("%d series, want 2", len(got))
 	}
-	if got := value(t, families, "grpc_server_handled_total", "grpc_type=unknown", "grpc_service=unknown", "grpc_method=unknown", "grpc_code=Unimplemented"); got != 100 {
+	if got := metricValue(t, families, "grpc_server_handled_total", "grpc_type=unknown", "grpc_service=unknown", "grpc_method=unknown", "grpc_code=Unimplemented"); got != 100 {
 		t.Errorf("%v calls of unknown methods, want 100", got)
 	}
-	if got := value(t, families, "grpc_server_started_total", "grpc_method=unknown"); got != 100 {
+	if got := metricValue(t, families, "grpc_server_started_total", "grpc_method=unknown"); got != 100 {
 		t.Errorf("%v calls of unknown methods began, want 100", got)
 	}
-	if got := value(t, families, "grpc_server_handled_total", "grpc_method=FullDuplexCall", "grpc_code=Unknown"); got != 50 {
+	if got := metricValue(t, families, "grpc_server_handled_total", "grpc_method=FullDuplexCall", "grpc_code=Unknown"); got != 50 {
 		t.Errorf("%v calls with codes that do not exist, want 50", got)
 	}
 }
@@ -302,10 +302,10 @@ func TestMetricsCountPanics(t *testing.T) {
 	c := &call{method: "/pkg.Service/Method", known: true, kind: kindUnary}
 	wantStatus(t, s.handle(withDeadline(t), c, func(context.Context) error { panic("boom") }), codes.Internal, "")
 	families := scrape(t, s, "")
-	if n := value(t, families, "grpc_server_handled_total", "grpc_code=Internal"); n != 1 {
+	if n := metricValue(t, families, "grpc_server_handled_total", "grpc_code=Internal"); n != 1 {
 		t.Errorf("%v calls that are INTERNAL, want 1", n)
 	}
-	if n := value(t, families, "grpc_server_in_flight"); n != 0 {
+	if n := metricValue(t, families, "grpc_server_in_flight"); n != 0 {
 		t.Errorf("%v calls under way", n)
 	}
 }
@@ -351,8 +351,8 @@ func TestMetricsGiveQuantiles(t *testing.T) {
 	for i := range 1000 {
 		seconds.Observe(float64(i+1) / 1000) // one of each millisecond up to a second
 	}
-	classic := series(t, scrape(t, s, ""), "grpc_server_handling_seconds")[0].GetHistogram()
-	native := series(t, scrape(t, s, protobufFormat), "grpc_server_handling_seconds")[0].GetHistogram()
+	classic := metricSeries(t, scrape(t, s, ""), "grpc_server_handling_seconds")[0].GetHistogram()
+	native := metricSeries(t, scrape(t, s, protobufFormat), "grpc_server_handling_seconds")[0].GetHistogram()
 	if len(native.GetPositiveDelta()) == 0 {
 		t.Fatal("no native histogram")
 	}
@@ -377,7 +377,7 @@ func TestMetricsFormats(t *testing.T) {
 		"application/openmetrics-text;version=1.0.0": "application/openmetrics-text; version=1.0.0",
 		protobufFormat: "application/vnd.google.protobuf;",
 	} {
-		body, header := get(t, s, "/metrics", http.StatusOK, "Accept", accept)
+		body, header := getAdmin(t, s, "/metrics", http.StatusOK, "Accept", accept)
 		if got := header.Get("Content-Type"); !strings.HasPrefix(got, want) {
 			t.Errorf("%q: %s, want %s", accept, got, want)
 		}
@@ -418,14 +418,14 @@ func TestMetricsConcurrently(t *testing.T) {
 	wg.Wait()
 	close(done)
 	scraping.Wait()
-	if got := value(t, scrape(t, s, ""), "grpc_server_handled_total", "grpc_method=GetUser", "grpc_code=NotFound"); got != callers*each {
+	if got := metricValue(t, scrape(t, s, ""), "grpc_server_handled_total", "grpc_method=GetUser", "grpc_code=NotFound"); got != callers*each {
 		t.Errorf("%v calls, want %d", got, callers*each)
 	}
 }
 
-// BenchmarkStages is what the stages before mapped cost a unary call, without a
+// BenchmarkObservation is what the stages before mapped cost a unary call, without a
 // connection.
-func BenchmarkStages(b *testing.B) {
+func BenchmarkObservation(b *testing.B) {
 	s, err := New(Config{})
 	if err != nil {
 		b.Fatal(err)

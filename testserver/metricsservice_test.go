@@ -16,8 +16,8 @@ import (
 	pb "github.com/grpcx/grpcx/testserver/proto/telemetry"
 )
 
-// record sends the measurements in one stream.
-func record(t *testing.T, s *Server, metrics ...*pb.Metric) (*pb.RecordResponse, error) {
+// recordMetrics sends the measurements in one stream.
+func recordMetrics(t *testing.T, s *Server, metrics ...*pb.Metric) (*pb.RecordResponse, error) {
 	t.Helper()
 	stream, err := pb.NewMetricsServiceClient(dial(t, s)).RecordMetrics(withDeadline(t))
 	if err != nil {
@@ -35,7 +35,7 @@ func TestRecordMetrics(t *testing.T) {
 	var c clock
 	s := Start(t, Config{now: c.now})
 	ago := func(d time.Duration) *timestamppb.Timestamp { return timestamppb.New(c.now().Add(-d)) }
-	resp, err := record(t, s,
+	resp, err := recordMetrics(t, s,
 		&pb.Metric{Name: "queue_length", Value: 3},
 		&pb.Metric{Name: "queue_length", Value: 7},
 		&pb.Metric{Name: "latency", Value: 0.5, Tags: map[string]string{"region": "eu", "host": "a"}},
@@ -64,21 +64,21 @@ func TestRecordMetrics(t *testing.T) {
 		{2, "grpcx_client_texts", []string{"text=\"\\\n\x00é", "password=[redacted]", "url=http://u:[redacted]@h"}},
 		{10, "grpcx_recorded_measurements_total", nil},
 	} {
-		if got := value(t, families, c.family, c.labels...); got != c.want {
+		if got := metricValue(t, families, c.family, c.labels...); got != c.want {
 			t.Errorf("%s%v = %v, want %v", c.family, c.labels, got, c.want)
 		}
 	}
-	if n := len(series(t, families, "grpcx_client_latency")); n != 3 {
+	if n := len(metricSeries(t, families, "grpcx_client_latency")); n != 3 {
 		t.Errorf("%d series of latency, want 3", n)
 	}
 	for _, accept := range []string{"application/openmetrics-text;version=1.0.0", protobufFormat} {
-		if body, _ := get(t, s, "/metrics", http.StatusOK, "Accept", accept); !strings.Contains(body, "grpcx_client_queue_length") || strings.Contains(body, "s3cr") {
+		if body, _ := getAdmin(t, s, "/metrics", http.StatusOK, "Accept", accept); !strings.Contains(body, "grpcx_client_queue_length") || strings.Contains(body, "s3cr") {
 			t.Errorf("%s: %s", accept, body)
 		}
 	}
 
 	c.advance(clientSeriesTTL + time.Minute)
-	if _, err := record(t, s, &pb.Metric{Name: "other", Value: 1}); err != nil {
+	if _, err := recordMetrics(t, s, &pb.Metric{Name: "other", Value: 1}); err != nil {
 		t.Error(err)
 	}
 	families = scrape(t, s, "")
@@ -123,7 +123,7 @@ func TestRecordMetricsRefuses(t *testing.T) {
 		"everything at once":        {&pb.Metric{Value: math.NaN(), Tags: tags("é", "v", "ü", "w")}, `name value tags["é"] tags["ü"]`},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := record(t, s, &pb.Metric{Name: "good"}, c.metric, &pb.Metric{Name: "never"})
+			_, err := recordMetrics(t, s, &pb.Metric{Name: "good"}, c.metric, &pb.Metric{Name: "never"})
 			st := wantStatus(t, err, codes.InvalidArgument, "entry 1")
 			var fields []string
 			for _, v := range detail[*errdetails.BadRequest](t, st).GetFieldViolations() {
@@ -147,16 +147,16 @@ func TestRecordMetricsCapsSeries(t *testing.T) {
 	for i := range maxClientSeries + 1 {
 		metrics = append(metrics, &pb.Metric{Name: "m", Tags: map[string]string{"i": fmt.Sprint(i)}})
 	}
-	_, err := record(t, s, metrics...)
+	_, err := recordMetrics(t, s, metrics...)
 	wantStatus(t, err, codes.ResourceExhausted, fmt.Sprintf("entry %d", maxClientSeries))
-	if n := len(series(t, scrape(t, s, ""), "grpcx_client_m")); n != maxClientSeries {
+	if n := len(metricSeries(t, scrape(t, s, ""), "grpcx_client_m")); n != maxClientSeries {
 		t.Errorf("%d series", n)
 	}
-	if _, err := record(t, s, metrics[0]); err != nil {
+	if _, err := recordMetrics(t, s, metrics[0]); err != nil {
 		t.Errorf("a series that there is: %v", err)
 	}
 	c.advance(clientSeriesTTL + time.Second)
-	if _, err := record(t, s, metrics[maxClientSeries]); err != nil {
+	if _, err := recordMetrics(t, s, metrics[maxClientSeries]); err != nil {
 		t.Errorf("after the others ended: %v", err)
 	}
 }
@@ -171,7 +171,7 @@ func TestRecordMetricsConcurrently(t *testing.T) {
 			for i := range each {
 				metrics = append(metrics, &pb.Metric{Name: "m", Value: float64(i), Tags: map[string]string{"client": fmt.Sprint(c, i%7)}})
 			}
-			if resp, err := record(t, s, metrics...); err != nil || resp.GetCount() != each {
+			if resp, err := recordMetrics(t, s, metrics...); err != nil || resp.GetCount() != each {
 				t.Error(resp, err)
 			}
 		})
@@ -183,10 +183,10 @@ func TestRecordMetricsConcurrently(t *testing.T) {
 	}
 	wg.Wait()
 	families := scrape(t, s, "")
-	if got := value(t, families, "grpcx_recorded_measurements_total"); got != clients*each {
+	if got := metricValue(t, families, "grpcx_recorded_measurements_total"); got != clients*each {
 		t.Errorf("%v measurements, want %d", got, clients*each)
 	}
-	if n := len(series(t, families, "grpcx_client_m")); n != 7*clients {
+	if n := len(metricSeries(t, families, "grpcx_client_m")); n != 7*clients {
 		t.Errorf("%d series, want %d", n, 7*clients)
 	}
 }

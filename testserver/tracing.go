@@ -181,13 +181,13 @@ func (s *Server) traced(ctx context.Context, c *call, next func(context.Context)
 	defer span.End()
 	err := next(ctx)
 	if span.IsRecording() {
-		describe(ctx, span, status.Convert(err))
+		describeSpan(ctx, span, status.Convert(err))
 	}
 	return err
 }
 
-// describe adds to a span what is known at its end.
-func describe(ctx context.Context, span trace.Span, st *status.Status) {
+// describeSpan adds to a span what is known at its end.
+func describeSpan(ctx context.Context, span trace.Span, st *status.Status) {
 	span.SetAttributes(semconv.RPCResponseStatusCode(code.Code(st.Code()).String()))
 	if isServerFault(st.Code()) {
 		span.SetStatus(otelcodes.Error, validText(redact(st.Message())))
@@ -221,18 +221,18 @@ func clientSpan(ctx context.Context) context.Context {
 	if len(metadata.ValueFromIncomingContext(ctx, "traceparent")) != 1 {
 		return ctx
 	}
-	return propagation.TraceContext{}.Extract(ctx, incoming{ctx})
+	return propagation.TraceContext{}.Extract(ctx, traceCarrier{ctx})
 }
 
-// incoming is the metadata of a call, for propagation.
-type incoming struct {
+// traceCarrier is the metadata of a call, for propagation.
+type traceCarrier struct {
 	ctx context.Context
 }
 
-func (i incoming) Get(name string) string {
+func (i traceCarrier) Get(name string) string {
 	return strings.Join(metadata.ValueFromIncomingContext(i.ctx, name), ",")
 }
 
-func (i incoming) Set(string, string) {}
+func (i traceCarrier) Set(string, string) {}
 
-func (i incoming) Keys() []string { return nil }
+func (i traceCarrier) Keys() []string { return nil }

@@ -87,7 +87,7 @@ func (c *otlpCollector) spans() map[string][]*tracepb.Span {
 	return all
 }
 
-func attributes(kvs []*commonpb.KeyValue) map[string]string {
+func spanAttributes(kvs []*commonpb.KeyValue) map[string]string {
 	m := map[string]string{}
 	for _, kv := range kvs {
 		v := kv.GetValue()
@@ -122,7 +122,7 @@ func TestSpansReachTheCollector(t *testing.T) {
 	}
 	_, err := users.GetUser(withDeadline(t), &pb.GetUserRequest{UserId: "9"})
 	wantStatus(t, err, codes.NotFound, "")
-	wantStatus(t, echo(t, interop, nil, codes.Unavailable), codes.Unavailable, "")
+	wantStatus(t, echoStream(t, interop, nil, codes.Unavailable), codes.Unavailable, "")
 	err = cc.Invoke(withDeadline(t), "/no.Such/password=s3cr3t", &pb.GetUserRequest{}, &pb.GetUserResponse{})
 	wantStatus(t, err, codes.Unimplemented, "")
 	batch, err := users.CreateMultipleUsers(withDeadline(t))
@@ -132,7 +132,7 @@ func TestSpansReachTheCollector(t *testing.T) {
 	if _, err := batch.CloseAndRecv(); err != nil {
 		t.Fatal(err)
 	}
-	body, _ := get(t, s, "/metrics", http.StatusOK, "Accept", "application/openmetrics-text;version=1.0.0")
+	body, _ := getAdmin(t, s, "/metrics", http.StatusOK, "Accept", "application/openmetrics-text;version=1.0.0")
 	if !strings.Contains(body, `# {trace_id="`+clientTrace+`"}`) {
 		t.Error("no trace is an example of a duration")
 	}
@@ -156,7 +156,7 @@ func TestSpansReachTheCollector(t *testing.T) {
 			continue
 		}
 		span := spans[name][0]
-		attrs := attributes(span.GetAttributes())
+		attrs := spanAttributes(span.GetAttributes())
 		if span.GetKind() != tracepb.Span_SPAN_KIND_SERVER || span.GetStatus().GetCode() != c.status || len(span.GetEvents()) != 0 ||
 			attrs["rpc.system.name"] != "grpc" || attrs["rpc.method"] != name || attrs["rpc.response.status_code"] != c.code ||
 			attrs["network.peer.address"] != "127.0.0.1" || span.GetEndTimeUnixNano() < span.GetStartTimeUnixNano() {
@@ -172,12 +172,12 @@ func TestSpansReachTheCollector(t *testing.T) {
 	t.Run("in the client's trace", func(t *testing.T) {
 		span := spans["userservice.UserService/CreateUser"][0]
 		if hex.EncodeToString(span.GetTraceId()) != clientTrace || hex.EncodeToString(span.GetParentSpanId()) != clientSpan1 ||
-			span.GetTraceState() != "vendor=a,other=b" || attributes(span.GetAttributes())["rpc.response.metadata.request-id"] != "req-1" {
+			span.GetTraceState() != "vendor=a,other=b" || spanAttributes(span.GetAttributes())["rpc.response.metadata.request-id"] != "req-1" {
 			t.Errorf("%v", span)
 		}
 	})
 	t.Run("of the service", func(t *testing.T) {
-		attrs := attributes(otlp.resources[0].GetResource().GetAttributes())
+		attrs := spanAttributes(otlp.resources[0].GetResource().GetAttributes())
 		if attrs["service.name"] != "reference" || attrs["service.version"] != "1.2.3" || attrs["service.instance.id"] == "" {
 			t.Errorf("%v", attrs)
 		}
@@ -317,7 +317,7 @@ func testLostSpans(t *testing.T, url string) {
 			t.Fatal(err)
 		}
 	}
-	if err := echo(t, c, []int{1}, codes.OK); !errors.Is(err, io.EOF) {
+	if err := echoStream(t, c, []int{1}, codes.OK); !errors.Is(err, io.EOF) {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)

@@ -115,7 +115,7 @@ func TestSpansReachTheCollector(t *testing.T) {
 	})
 	cc := dial(t, s)
 	users, interop := pb.NewUserServiceClient(cc), grpc_testing.NewTestServiceClient(cc)
-	ctx := metadata.AppendToOutgoingContext(withDeadline(t), "x-request-id", "req-1", "authorization", "Basic s3cr3t",
+	ctx := metadata.AppendToOutgoingContext(withDeadline(t), "x-request-id", "req-1", "cookie", "sid=s3cr3t",
 		"traceparent", "00-"+clientTrace+"-"+clientSpan1+"-01", "tracestate", "vendor=a", "tracestate", "other=b")
 	if _, err := users.CreateUser(ctx, &pb.CreateUserRequest{Name: "A", Email: "a@example.com"}); err != nil {
 		t.Fatal(err)

@@ -45,7 +45,7 @@ func TestCrashServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprintln(os.Stdout, "listening", s.Addr())
+	_, _ = fmt.Fprintln(os.Stdout, "listening", s.Addr())
 	// The test ends with the process that started it, if nothing kills it before.
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	_ = s.Shutdown(t.Context())

@@ -88,10 +88,9 @@ func (s *Store) lastEvent(ctx context.Context) (int64, error) {
 }
 
 const (
-	maxPendingTopics = 4096             // more are left to the polling of the other nodes
-	maxTopic         = 4096             // bytes; a notification takes less than 8,000
-	notifyTimeout    = 5 * time.Second  // for one statement
-	listenCheck      = 15 * time.Second // between looks whether a silent connection lives
+	maxPendingTopics = 4096 // more are left to the polling of the other nodes
+	maxTopic         = 4096 // bytes; a notification takes less than 8,000
+	notifyTimeout    = 5 * time.Second
 	reconnectDelay   = 200 * time.Millisecond
 	maxReconnect     = 5 * time.Second
 )
@@ -201,7 +200,7 @@ func (s *Store) listenOnce(ctx context.Context) (listening bool, err error) {
 // heed wakes the topic of the next notification. After a long silence it looks
 // whether the server is still there.
 func (s *Store) heed(ctx context.Context, conn *pgx.Conn) error {
-	wait, cancel := context.WithTimeout(ctx, listenCheck)
+	wait, cancel := context.WithTimeout(ctx, s.opts.listenCheck)
 	defer cancel()
 	n, err := conn.WaitForNotification(wait)
 	if err == nil {
@@ -213,7 +212,7 @@ func (s *Store) heed(ctx context.Context, conn *pgx.Conn) error {
 	if wait.Err() == nil || ctx.Err() != nil {
 		return err
 	}
-	check, cancel := context.WithTimeout(ctx, notifyTimeout)
+	check, cancel := context.WithTimeout(ctx, s.opts.listenCheck)
 	defer cancel()
 	return conn.Ping(check)
 }

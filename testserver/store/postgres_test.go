@@ -383,12 +383,72 @@ func (p *frozenProxy) pass(to, from net.Conn) {
 	}
 }
 
+// through returns the address of the same database through the proxy.
+func (p *frozenProxy) through(path string) string {
+	name := path[strings.LastIndex(path, "/test")+1 : strings.Index(path, "?")]
+	return "postgres://postgres@" + p.Addr().String() + "/" + name + "?sslmode=disable"
+}
+
+// warned is a log handler that tells of warnings.
+type warned chan string
+
+func (w warned) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
+func (w warned) WithAttrs([]slog.Attr) slog.Handler               { return w }
+func (w warned) WithGroup(string) slog.Handler                    { return w }
+func (w warned) Handle(_ context.Context, r slog.Record) error {
+	select {
+	case w <- r.Message:
+	default:
+	}
+	return nil
+}
+
+// TestListenerNoticesSilence has the network between a node and PostgreSQL fail
+// without a word.
+func TestListenerNoticesSilence(t *testing.T) {
+	path := pgtest.Start(t)
+	proxy := newFrozenProxy(t, path)
+	warnings := make(warned, 100)
+	s := openOn(t, Options{
+		Path: proxy.through(path), PollInterval: time.Hour, Logger: slog.New(warnings), listenCheck: 20 * time.Millisecond,
+	})
+	other := openOn(t, Options{Path: path})
+	feed, _, err := s.Watch(t.Context(), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy.frozen.Lock()
+	for message := range warnings {
+		if strings.HasPrefix(message, "listen to other nodes") {
+			break
+		}
+	}
+	if _, err := other.CreateUser(t.Context(), User{Name: "Ada", Email: "ada@example.com"}); err != nil {
+		t.Error(err)
+	}
+	proxy.frozen.Unlock()
+	if events, err := feed.Next(t.Context()); err != nil || len(events) != 1 {
+		t.Errorf("%v, %v, want one event", events, err)
+	}
+}
+
+func TestSQLitePragmas(t *testing.T) {
+	s := openOn(t, Options{Path: t.TempDir() + "/pragmas.db"})
+	for pragma, want := range map[string]string{
+		"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "journal_size_limit": "16777216", "wal_autocheckpoint": "1000",
+	} {
+		var got string
+		if err := s.writer.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
+			t.Errorf("%s is %s, %v, want %s", pragma, got, err, want)
+		}
+	}
+}
+
 // TestPostgresHangs has a server that keeps its connections and says nothing.
 func TestPostgresHangs(t *testing.T) {
 	path := pgtest.Start(t)
 	proxy := newFrozenProxy(t, path)
-	name := path[strings.LastIndex(path, "/test")+1 : strings.Index(path, "?")]
-	s := openOn(t, Options{Path: "postgres://postgres@" + proxy.Addr().String() + "/" + name + "?sslmode=disable"})
+	s := openOn(t, Options{Path: proxy.through(path)})
 	if err := s.Ping(t.Context()); err != nil {
 		t.Fatal(err)
 	}

@@ -51,7 +51,8 @@ type Options struct {
 	// Logger hears of what the Store works around; nil is silent.
 	Logger *slog.Logger
 
-	vfs string // SQLite's layer over the files, by name; "" is its default
+	vfs         string        // SQLite's layer over the files, by name; "" is its default
+	listenCheck time.Duration // after which a silent connection is tried; 0 is 15 seconds
 }
 
 // Store is safe for concurrent use. Close it when done.
@@ -85,6 +86,7 @@ func Open(ctx context.Context, opts Options) (*Store, error) {
 	opts.MaxRooms = cmp.Or(opts.MaxRooms, 10_000)
 	opts.PollInterval = cmp.Or(opts.PollInterval, time.Second)
 	opts.ConnectTimeout = cmp.Or(opts.ConnectTimeout, 10*time.Second)
+	opts.listenCheck = cmp.Or(opts.listenCheck, 15*time.Second)
 	if opts.Now == nil {
 		opts.Now = time.Now
 	}

@@ -7,6 +7,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net/url"
 	"os"
 	"os/exec"
@@ -67,12 +68,18 @@ func New(tb TB, settings ...string) *Server {
 func require(tb TB) {
 	tb.Helper()
 	if _, err := programs(); err != nil {
-		if os.Getenv("CI") != "" {
-			tb.Fatalf("%v; scripts/postgres.sh installs it", err)
-		}
-		fmt.Fprintf(os.Stderr, "SKIPPED: %v; scripts/postgres.sh installs it\n", err)
-		tb.Skipf("%v", err)
+		refuse(tb, err, os.Getenv("CI") != "", os.Stderr)
 	}
+}
+
+func refuse(tb TB, err error, inCI bool, log io.Writer) {
+	tb.Helper()
+	if inCI {
+		tb.Fatalf("%v; scripts/postgres.sh installs it", err)
+		return
+	}
+	_, _ = fmt.Fprintf(log, "SKIPPED: %v; scripts/postgres.sh installs it\n", err)
+	tb.Skipf("%v", err)
 }
 
 // programs returns the directory of PostgreSQL's programs, of its newest version.
@@ -128,9 +135,6 @@ func (s *Server) Database(tb TB) string {
 	})
 	return s.address(name)
 }
-
-// Socket is the server's Unix socket.
-func (s *Server) Socket() string { return filepath.Join(s.dir, ".s.PGSQL.5432") }
 
 func (s *Server) address(database string) string {
 	query := url.Values{"host": {s.dir}, "user": {"postgres"}}

@@ -25,7 +25,10 @@ const (
 	postgresReaders = 8
 )
 
-const connectTimeout = 5 * time.Second // for one connection
+const (
+	connectTimeout = 5 * time.Second // for one connection
+	trustedIdle    = 20 * time.Millisecond
+)
 
 // openPostgres fills in the connections. Writes run at READ COMMITTED: the lock
 // on a row of sequences orders them, and what they read after it is current.
@@ -36,8 +39,8 @@ func (s *Store) openPostgres(ctx context.Context) error {
 	}
 	s.shared = true
 	s.snapshot = sql.TxOptions{Isolation: sql.LevelRepeatableRead, ReadOnly: true}
-	s.writer = s.openPool(sessionConfig(config, sessionSettings()), postgresWriters)
-	s.reader = s.openPool(sessionConfig(config, sessionSettings()), postgresReaders)
+	s.writer = openPool(sessionConfig(config, sessionSettings()), postgresWriters)
+	s.reader = openPool(sessionConfig(config, sessionSettings()), postgresReaders)
 	if err := s.await(ctx); err != nil {
 		return fmt.Errorf("connect to %s: %w", Redacted(s.opts.Path), err)
 	}
@@ -51,7 +54,7 @@ func (s *Store) openPostgres(ctx context.Context) error {
 	notifying := sessionSettings()
 	notifying["synchronous_commit"] = "'off'" // nothing is lost with a wake-up
 	s.notifier = &notifier{
-		db:      s.openPool(sessionConfig(config, notifying), 1),
+		db:      openPool(sessionConfig(config, notifying), 1),
 		config:  sessionConfig(config, sessionSettings()),
 		channel: channelOf(schema),
 		node:    rand.Text(),
@@ -165,19 +168,16 @@ func sessionConfig(config *pgx.ConnConfig, settings map[string]string) *pgx.Conn
 	return config
 }
 
-func (s *Store) openPool(config *pgx.ConnConfig, size int) *sql.DB {
-	db := stdlib.OpenDB(*config, stdlib.OptionShouldPing(s.mayBeBroken))
+func openPool(config *pgx.ConnConfig, size int) *sql.DB {
+	// A connection that outlived its server is found before a call gets it.
+	db := stdlib.OpenDB(*config, stdlib.OptionShouldPing(func(_ context.Context, p stdlib.ShouldPingParams) bool {
+		return p.IdleDuration > trustedIdle
+	}))
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	db.SetConnMaxLifetime(time.Hour)
 	return db
-}
-
-// mayBeBroken tells whether a connection is tried before it is used again: it was
-// idle for long, or was last used before the server was found to be gone.
-func (s *Store) mayBeBroken(_ context.Context, p stdlib.ShouldPingParams) bool {
-	return p.IdleDuration > time.Second || time.Now().Add(-p.IdleDuration).UnixNano() < s.outage.Load()
 }
 
 // await waits until the server answers, for as long as the options say.
@@ -239,7 +239,7 @@ func (s *Store) migratePostgres(ctx context.Context, config *pgx.ConnConfig) err
 	// A migration may take longer than the statements of a call.
 	settings := sessionSettings()
 	delete(settings, "statement_timeout")
-	db := s.openPool(sessionConfig(config, settings), 3)
+	db := openPool(sessionConfig(config, settings), 3)
 	defer db.Close()
 	return cause(ctx, migrate(ctx, db, goose.DialectPostgres, goose.WithLocker(locker)))
 }
@@ -255,6 +255,8 @@ const (
 	idleInTransaction    = "25P03"
 	tooManyConnections   = "53300"
 	lockNotAvailable     = "55P03"
+	adminShutdown        = "57P01"
+	crashShutdown        = "57P02"
 	queryCanceled        = "57014" // by the statement timeout, for the context goes first
 )
 
@@ -280,9 +282,15 @@ func postgresError(e *pgconn.PgError) error {
 	return nil
 }
 
-// wasRolledBack reports whether the database undid a transaction to let another
-// go on, so that it may be tried again.
+// wasRolledBack reports whether a transaction came to nothing for a reason that
+// need not be there the next time: the database undid it to let another go on, or
+// its connection was lost before the commit.
 func wasRolledBack(err error) bool {
-	e, ok := errors.AsType[*pgconn.PgError](err)
-	return ok && (e.Code == serializationFailure || e.Code == deadlockDetected)
+	_, unreachable := errors.AsType[*pgconn.ConnectError](err)
+	_, committing := errors.AsType[*commitError](err)
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		lost := (e.Code == adminShutdown || e.Code == crashShutdown) && !unreachable && !committing
+		return lost || e.Code == serializationFailure || e.Code == deadlockDetected
+	}
+	return err != nil && isDisconnected(err) && !unreachable && !committing
 }

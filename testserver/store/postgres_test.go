@@ -7,7 +7,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -267,6 +266,66 @@ func TestDeadlock(t *testing.T) {
 	}
 }
 
+// TestConnectionLostBeforeCommit has the server drop the connection of a write:
+// it is done once, on another one.
+func TestConnectionLostBeforeCommit(t *testing.T) {
+	s := openOn(t, Options{Path: pgtest.Start(t)})
+	runs := 0
+	if err := s.write(t.Context(), func(tx *sql.Tx) error {
+		runs++
+		c := &change{ctx: t.Context(), tx: tx}
+		if _, err := c.take("users", 1); err != nil || runs > 1 {
+			return err
+		}
+		var pid int
+		if err := tx.QueryRowContext(t.Context(), "SELECT pg_backend_pid()").Scan(&pid); err != nil {
+			return err
+		}
+		if _, err := s.reader.ExecContext(t.Context(), "SELECT pg_terminate_backend($1)", pid); err != nil {
+			return err
+		}
+		_, err := c.take("users", 1)
+		return err
+	}); err != nil || runs != 2 {
+		t.Errorf("%d runs, %v, want 2", runs, err)
+	}
+	var last int
+	if err := s.reader.QueryRowContext(t.Context(), "SELECT last FROM sequences WHERE name = 'users'").Scan(&last); err != nil || last != 1 {
+		t.Errorf("%d numbers taken, %v, want 1", last, err)
+	}
+}
+
+// TestStaleConnections has all idle connections be dropped, as by a restart: no
+// call notices.
+func TestStaleConnections(t *testing.T) {
+	path := pgtest.Start(t)
+	s, admin := openOn(t, Options{Path: path}), openOn(t, Options{Path: path})
+	for range 5 {
+		var wg sync.WaitGroup
+		for range 2 * postgresReaders {
+			wg.Go(func() {
+				if _, err := s.CountUsers(t.Context(), ""); err != nil {
+					t.Error(err)
+				}
+			})
+			wg.Go(func() {
+				if _, err := s.UpdateUser(t.Context(), "1", func(*User) error { return nil }); CodeOf(err) != NotFound {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+		<-time.After(2 * trustedIdle)
+		const idle = ` FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()
+			AND state = 'idle' AND query NOT LIKE 'LISTEN%'`
+		for left := 1; left > 0; {
+			if err := admin.reader.QueryRowContext(t.Context(), `SELECT COUNT(pg_terminate_backend(pid))`+idle).Scan(&left); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
 func TestUnstorableText(t *testing.T) {
 	s := openOn(t, Options{Path: pgtest.Start(t)})
 	if _, err := s.CountUsers(t.Context(), "a\x00b"); CodeOf(err) != Invalid {
@@ -328,110 +387,6 @@ func TestUnreachableServer(t *testing.T) {
 	}
 }
 
-// frozenProxy passes connections on to a server, and holds them up while frozen.
-type frozenProxy struct {
-	net.Listener
-	socket string
-	frozen sync.RWMutex
-	wg     sync.WaitGroup
-}
-
-func newFrozenProxy(t *testing.T, path string) *frozenProxy {
-	t.Helper()
-	u, err := url.Parse(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := &frozenProxy{socket: u.Query().Get("host") + "/.s.PGSQL.5432"}
-	if p.Listener, err = new(net.ListenConfig).Listen(t.Context(), "tcp", "127.0.0.1:0"); err != nil {
-		t.Fatal(err)
-	}
-	p.wg.Go(func() {
-		for {
-			client, err := p.Accept()
-			if err != nil {
-				return
-			}
-			p.wg.Go(func() { p.serve(client) })
-		}
-	})
-	t.Cleanup(func() { p.Close(); p.wg.Wait() })
-	return p
-}
-
-func (p *frozenProxy) serve(client net.Conn) {
-	defer client.Close()
-	server, err := new(net.Dialer).DialContext(context.Background(), "unix", p.socket)
-	if err != nil {
-		return
-	}
-	p.wg.Go(func() { p.pass(server, client) })
-	p.pass(client, server)
-}
-
-func (p *frozenProxy) pass(to, from net.Conn) {
-	defer to.Close()
-	buffer := make([]byte, 4096)
-	for {
-		n, err := from.Read(buffer)
-		p.frozen.RLock()
-		_, lost := to.Write(buffer[:n])
-		p.frozen.RUnlock()
-		if err != nil || lost != nil {
-			return
-		}
-	}
-}
-
-// through returns the address of the same database through the proxy.
-func (p *frozenProxy) through(path string) string {
-	name := path[strings.LastIndex(path, "/test")+1 : strings.Index(path, "?")]
-	return "postgres://postgres@" + p.Addr().String() + "/" + name + "?sslmode=disable"
-}
-
-// warned is a log handler that tells of warnings.
-type warned chan string
-
-func (w warned) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
-func (w warned) WithAttrs([]slog.Attr) slog.Handler               { return w }
-func (w warned) WithGroup(string) slog.Handler                    { return w }
-func (w warned) Handle(_ context.Context, r slog.Record) error {
-	select {
-	case w <- r.Message:
-	default:
-	}
-	return nil
-}
-
-// TestListenerNoticesSilence has the network between a node and PostgreSQL fail
-// without a word.
-func TestListenerNoticesSilence(t *testing.T) {
-	path := pgtest.Start(t)
-	proxy := newFrozenProxy(t, path)
-	warnings := make(warned, 100)
-	s := openOn(t, Options{
-		Path: proxy.through(path), PollInterval: time.Hour, Logger: slog.New(warnings), listenCheck: 20 * time.Millisecond,
-	})
-	other := openOn(t, Options{Path: path})
-	feed, _, err := s.Watch(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy.frozen.Lock()
-	for message := range warnings {
-		if strings.HasPrefix(message, "listen to other nodes") {
-			break
-		}
-	}
-	if _, err := other.CreateUser(t.Context(), User{Name: "Ada", Email: "ada@example.com"}); err != nil {
-		t.Error(err)
-	}
-	proxy.frozen.Unlock()
-	if events, err := feed.Next(t.Context()); err != nil || len(events) != 1 {
-		t.Errorf("%v, %v, want one event", events, err)
-	}
-}
-
 func TestSQLitePragmas(t *testing.T) {
 	s := openOn(t, Options{Path: t.TempDir() + "/pragmas.db"})
 	for pragma, want := range map[string]string{
@@ -441,33 +396,5 @@ func TestSQLitePragmas(t *testing.T) {
 		if err := s.writer.QueryRowContext(t.Context(), "PRAGMA "+pragma).Scan(&got); err != nil || got != want {
 			t.Errorf("%s is %s, %v, want %s", pragma, got, err, want)
 		}
-	}
-}
-
-// TestPostgresHangs has a server that keeps its connections and says nothing.
-func TestPostgresHangs(t *testing.T) {
-	path := pgtest.Start(t)
-	proxy := newFrozenProxy(t, path)
-	s := openOn(t, Options{Path: proxy.through(path)})
-	if err := s.Ping(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	proxy.frozen.Lock()
-	for range 3 {
-		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
-		if err := s.Ping(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("ping of a hanging server: %v", err)
-		}
-		if _, err := s.CreateUser(ctx, User{Name: "Ada", Email: "ada@example.com"}); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("call to a hanging server: %v", err)
-		}
-		cancel()
-	}
-	proxy.frozen.Unlock()
-	if err := s.Ping(t.Context()); err != nil {
-		t.Error(err)
-	}
-	if _, err := s.CreateUser(t.Context(), User{Name: "Ada", Email: "ada@example.com"}); err != nil {
-		t.Error(err)
 	}
 }

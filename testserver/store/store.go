@@ -20,7 +20,6 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -68,8 +67,6 @@ type Store struct {
 	running    context.Context // ends at Close
 	stop       context.CancelFunc
 	background sync.WaitGroup
-
-	outage atomic.Int64 // when the database was last found to be gone, in Unix nanoseconds
 
 	groups groups
 
@@ -137,14 +134,14 @@ func (s *Store) Close() error {
 func (s *Store) Ping(ctx context.Context) error {
 	var one int
 	if err := s.reader.QueryRowContext(ctx, `SELECT 1`).Scan(&one); err != nil {
-		return fmt.Errorf("ping store: %w", s.noted(cause(ctx, err)))
+		return fmt.Errorf("ping store: %w", cause(ctx, err))
 	}
 	return nil
 }
 
 // write runs fn in a transaction that is committed if fn returns nil. fn may run
-// again after the database broke a deadlock, so it sets what it returns and adds
-// to nothing outside of itself.
+// again after a deadlock or with a connection that was lost, so it sets what it
+// returns and adds to nothing outside of itself.
 func (s *Store) write(ctx context.Context, fn func(*sql.Tx) error) error {
 	return s.try(ctx, s.writer, &sql.TxOptions{}, fn)
 }
@@ -155,7 +152,7 @@ func (s *Store) read(ctx context.Context, fn func(*sql.Tx) error) error {
 	return s.try(ctx, s.reader, &s.snapshot, fn)
 }
 
-// maxAttempts is how often a transaction is tried that the database rolled back.
+// maxAttempts is how often a transaction is tried that came to nothing.
 const maxAttempts = 5
 
 func (s *Store) try(ctx context.Context, db *sql.DB, opts *sql.TxOptions, fn func(*sql.Tx) error) error {
@@ -164,17 +161,9 @@ func (s *Store) try(ctx context.Context, db *sql.DB, opts *sql.TxOptions, fn fun
 		err := inTx(ctx, db, opts, fn)
 		again := wasRolledBack(err) && attempt < maxAttempts || isBusy(err) && time.Since(begun) < busyTimeout
 		if !again || ctx.Err() != nil {
-			return s.noted(cause(ctx, err))
+			return cause(ctx, err)
 		}
 	}
-}
-
-// noted remembers that the database was gone, for the connections to it.
-func (s *Store) noted(err error) error {
-	if errors.Is(err, ErrUnavailable) {
-		s.outage.Store(time.Now().UnixNano())
-	}
-	return err
 }
 
 func inTx(ctx context.Context, db *sql.DB, opts *sql.TxOptions, fn func(*sql.Tx) error) error {
@@ -188,10 +177,16 @@ func inTx(ctx context.Context, db *sql.DB, opts *sql.TxOptions, fn func(*sql.Tx)
 		return err
 	}
 	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
+		return &commitError{err}
 	}
 	return nil
 }
+
+// commitError leaves open whether the transaction was committed.
+type commitError struct{ cause error }
+
+func (e *commitError) Error() string { return "commit: " + e.cause.Error() }
+func (e *commitError) Unwrap() error { return e.cause }
 
 func (s *Store) now() time.Time {
 	return s.opts.Now().UTC().Truncate(time.Microsecond)

@@ -38,7 +38,7 @@ type presence struct {
 
 	mu     sync.Mutex
 	stay   *stay                         // nil while there are no streams
-	undone []func(context.Context) error // farewells that failed
+	undone []func(context.Context) error // farewells of the stay that failed
 
 	seen map[string]sighting // by id of node; run's alone
 }
@@ -88,8 +88,8 @@ func (p *presence) exit(ctx context.Context, st *stay, farewell func(context.Con
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	st.streams--
-	if err != nil && store.CodeOf(err) == 0 {
-		p.log.LogAttrs(ctx, slog.LevelError, "end of a stream", slog.Any("error", err))
+	if err != nil && store.CodeOf(err) == 0 && p.stay == st { // others remove what a lost stay left
+		p.log.LogAttrs(ctx, slog.LevelWarn, "end of a stream", slog.Any("error", err))
 		p.undone = append(p.undone, farewell)
 	}
 }
@@ -99,7 +99,7 @@ func (p *presence) lost(st *stay) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.stay == st {
-		p.stay = nil
+		p.stay, p.undone = nil, nil
 	}
 	st.lose(errLostNode())
 }
@@ -114,7 +114,8 @@ func (p *presence) judge(st *stay, err error) error {
 	return err
 }
 
-// run gives signs of life and looks for those of others until ctx ends.
+// run gives signs of life, looks for those of others, and does what is undone,
+// until ctx ends.
 func (p *presence) run(ctx context.Context, every time.Duration) {
 	ticker := time.NewTicker(every)
 	defer ticker.Stop()
@@ -124,10 +125,19 @@ func (p *presence) run(ctx context.Context, every time.Duration) {
 			return
 		case <-ticker.C:
 		}
-		if err := errors.Join(p.beat(ctx), p.finish(ctx), p.look(ctx)); err != nil && ctx.Err() == nil {
-			p.log.LogAttrs(ctx, slog.LevelError, "presence", slog.Any("error", err))
+		if err := p.tick(ctx); err != nil && ctx.Err() == nil {
+			p.log.LogAttrs(ctx, slog.LevelWarn, "presence", slog.Any("error", err))
 		}
 	}
+}
+
+func (p *presence) tick(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, farewellTime)
+	defer cancel()
+	if !p.store.Shared() {
+		return p.finish(ctx)
+	}
+	return errors.Join(p.beat(ctx), p.finish(ctx), p.look(ctx))
 }
 
 // beat gives a sign of life, or retires the node if it has no streams.
@@ -204,8 +214,9 @@ func (p *presence) look(ctx context.Context) error {
 	return nil
 }
 
-// close retires the node; there are no streams any more.
-func (p *presence) close() error {
+// close retires the node; there are no streams any more. If it fails, others
+// find the node dead.
+func (p *presence) close() {
 	ctx, cancel := context.WithTimeout(context.Background(), farewellTime)
 	defer cancel()
 	p.mu.Lock()
@@ -213,10 +224,12 @@ func (p *presence) close() error {
 	p.stay = nil
 	p.mu.Unlock()
 	if st == nil {
-		return nil
+		return
 	}
 	defer st.lose(nil)
-	return p.store.RetireNode(ctx, st.node)
+	if err := p.store.RetireNode(ctx, st.node); err != nil {
+		p.log.LogAttrs(ctx, slog.LevelWarn, "presence", slog.Any("error", err))
+	}
 }
 
 // newStream returns an id for a stream.

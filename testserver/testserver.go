@@ -191,6 +191,7 @@ func New(cfg Config) (*Server, error) {
 		s.probers.Go(func() { s.presence.run(s.running, cmp.Or(cfg.beat, beatInterval)) })
 	}
 	s.auth.run(s.forced, s.probers.Go)
+	s.probers.Go(func() { s.presence.run(s.running, cmp.Or(cfg.beat, beatInterval)) })
 	return s, nil
 }
 
@@ -360,6 +361,8 @@ func (s *Server) end(ctx context.Context) error {
 	s.chat.rooms.wait()
 	s.notifications.tails.wait()
 	return errors.Join(late, s.close(ctx))
+	s.presence.close()
+	return errors.Join(late, s.store.Close())
 }
 
 // cutOff ends the calls under way: with a status, for as long as ctx leaves time

@@ -155,6 +155,12 @@ func (s *Store) History(ctx context.Context, room, before string, limit int) (me
 	return messages, more, nil
 }
 
+// querier is a transaction, or connections for statements that need none.
+type querier interface {
+	QueryContext(context.Context, string, ...any) (*sql.Rows, error)
+	QueryRowContext(context.Context, string, ...any) *sql.Row
+}
+
 // roomState is a room as a reader finds it.
 type roomState struct {
 	id, last, typed int64
@@ -162,9 +168,9 @@ type roomState struct {
 	name            string
 }
 
-func readRoom(ctx context.Context, tx *sql.Tx, room string) (roomState, error) {
+func readRoom(ctx context.Context, q querier, room string) (roomState, error) {
 	r := roomState{name: room}
-	err := tx.QueryRowContext(ctx, `SELECT id, last, typed, members FROM rooms WHERE room_id = $1`, room).
+	err := q.QueryRowContext(ctx, `SELECT id, last, typed, members FROM rooms WHERE room_id = $1`, room).
 		Scan(&r.id, &r.last, &r.typed, &r.members)
 	if errors.Is(err, sql.ErrNoRows) {
 		return r, notFound("room", room)
@@ -181,8 +187,8 @@ const (
 
 // messages returns what a query of messages finds, $1 being the room, up to
 // about that many bytes.
-func (r roomState) messages(ctx context.Context, tx *sql.Tx, bytes int, query string, args ...any) ([]Message, error) {
-	rows, err := tx.QueryContext(ctx, query, append([]any{r.id}, args...)...)
+func (r roomState) messages(ctx context.Context, q querier, bytes int, query string, args ...any) ([]Message, error) {
+	rows, err := q.QueryContext(ctx, query, append([]any{r.id}, args...)...)
 	if err != nil {
 		return nil, err
 	}

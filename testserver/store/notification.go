@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"database/sql"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -209,29 +208,26 @@ func (f *NotificationFeed) Next(ctx context.Context) ([]Notification, error) {
 // number, none if there are none. It fails with the code Lagging when the first
 // of them is no longer kept.
 func (s *Store) NotificationsAfter(ctx context.Context, after int64) ([]Notification, error) {
+	var last int64
+	err := s.reader.QueryRowContext(ctx, `SELECT last FROM sequences WHERE name = 'notifications'`).Scan(&last)
+	if err == nil && last <= after {
+		return nil, nil
+	}
 	var news []Notification
-	err := s.read(ctx, func(tx *sql.Tx) error {
-		var last int64
-		err := tx.QueryRowContext(ctx, `SELECT last FROM sequences WHERE name = 'notifications'`).Scan(&last)
-		if err != nil || last <= after {
-			return err
-		}
-		if news, err = readNotifications(ctx, tx, after); err != nil {
-			return err
-		}
-		if len(news) == 0 || news[0].Seq != after+1 {
-			return &Error{Code: Lagging, Kind: "notifications", Index: -1}
-		}
-		return nil
-	})
+	if err == nil {
+		news, err = readNotifications(ctx, s.reader, after)
+	}
+	if err == nil && (len(news) == 0 || news[0].Seq != after+1) {
+		err = &Error{Code: Lagging, Kind: "notifications", Index: -1}
+	}
 	if err != nil {
-		return nil, fmt.Errorf("read notifications: %w", err)
+		return nil, fmt.Errorf("read notifications: %w", cause(ctx, err))
 	}
 	return news, nil
 }
 
-func readNotifications(ctx context.Context, tx *sql.Tx, after int64) ([]Notification, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT seq, topic, type, message, data, at FROM notifications
+func readNotifications(ctx context.Context, q querier, after int64) ([]Notification, error) {
+	rows, err := q.QueryContext(ctx, `SELECT seq, topic, type, message, data, at FROM notifications
 		WHERE seq > $1 ORDER BY seq LIMIT $2`, after, messagesPerRead)
 	if err != nil {
 		return nil, err

@@ -84,11 +84,9 @@ func (s *Store) openRoom(ctx context.Context, id, createdBy string) error {
 }
 
 // hasRoom tells whether the room exists.
-func hasRoom(ctx context.Context, db interface {
-	QueryRowContext(context.Context, string, ...any) *sql.Row
-}, id string) (bool, error) {
+func hasRoom(ctx context.Context, q querier, id string) (bool, error) {
 	var n int64
-	err := db.QueryRowContext(ctx, `SELECT id FROM rooms WHERE room_id = $1`, id).Scan(&n)
+	err := q.QueryRowContext(ctx, `SELECT id FROM rooms WHERE room_id = $1`, id).Scan(&n)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}

@@ -56,31 +56,28 @@ func (f *RoomFeed) Next(ctx context.Context) ([]Message, error) {
 	return messages, nil
 }
 
+// read returns what there is. It is no transaction, for most often there is
+// nothing: messages are committed in the order of their numbers, so those that
+// one statement finds have no gap.
 func (f *RoomFeed) read(ctx context.Context) ([]Message, error) {
+	r, err := readRoom(ctx, f.store.reader, f.room)
+	if err != nil {
+		return nil, cause(ctx, err)
+	}
 	var messages []Message
 	last, typed := f.last, f.typed
-	err := f.store.read(ctx, func(tx *sql.Tx) error {
-		r, err := readRoom(ctx, tx, f.room)
-		if err != nil {
-			return err
+	if r.last > last {
+		if messages, err = r.messagesAfter(ctx, f.store.reader, last); err != nil {
+			return nil, cause(ctx, err)
 		}
-		if r.last > last {
-			if messages, err = r.messagesAfter(ctx, tx, last); err != nil {
-				return err
-			}
-			last = messages[len(messages)-1].Seq
+		last = messages[len(messages)-1].Seq
+	}
+	if r.typed > typed {
+		var events []Message
+		if events, typed, err = r.typing(ctx, f.store.reader, typed, last); err != nil {
+			return nil, cause(ctx, err)
 		}
-		if r.typed > typed {
-			events, err := r.typing(ctx, tx, typed, last)
-			if err != nil {
-				return err
-			}
-			messages, typed = append(messages, events...), r.typed
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, err
+		messages = append(messages, events...)
 	}
 	f.last, f.typed = last, typed
 	return messages, nil
@@ -90,45 +87,48 @@ func (f *RoomFeed) read(ctx context.Context) ([]Message, error) {
 // number, none if there are none. It fails with the code Lagging when the first
 // of them is no longer kept.
 func (s *Store) MessagesAfter(ctx context.Context, room string, after int64) ([]Message, error) {
+	r, err := readRoom(ctx, s.reader, room)
+	if err == nil && r.last <= after {
+		return nil, nil
+	}
 	var messages []Message
-	err := s.read(ctx, func(tx *sql.Tx) error {
-		r, err := readRoom(ctx, tx, room)
-		if err != nil || r.last <= after {
-			return err
-		}
-		messages, err = r.messagesAfter(ctx, tx, after)
-		return err
-	})
+	if err == nil {
+		messages, err = r.messagesAfter(ctx, s.reader, after)
+	}
 	if err != nil {
-		return nil, fmt.Errorf("read messages: %w", err)
+		return nil, fmt.Errorf("read messages: %w", cause(ctx, err))
 	}
 	return messages, nil
 }
 
 // messagesAfter is called when there is such a message.
-func (r roomState) messagesAfter(ctx context.Context, tx *sql.Tx, after int64) ([]Message, error) {
-	messages, err := r.messages(ctx, tx, feedBytes, messagesAfter, after, messagesPerRead)
+func (r roomState) messagesAfter(ctx context.Context, q querier, after int64) ([]Message, error) {
+	messages, err := r.messages(ctx, q, feedBytes, messagesAfter, after, messagesPerRead)
 	if err == nil && (len(messages) == 0 || messages[0].Seq != after+1) {
 		err = &Error{Code: Lagging, Kind: "room", Name: r.name, Index: -1}
 	}
 	return messages, err
 }
 
-func (r roomState) typing(ctx context.Context, tx *sql.Tx, after, last int64) ([]Message, error) {
-	rows, err := tx.QueryContext(ctx, `SELECT user_id, username, at FROM typing WHERE room = $1 AND seq > $2 ORDER BY seq`, r.id, after)
+// typing returns the events after that number, as following the message last,
+// and the number of the last of them.
+func (r roomState) typing(ctx context.Context, q querier, after, last int64) ([]Message, int64, error) {
+	rows, err := q.QueryContext(ctx, `SELECT user_id, username, seq, at FROM typing WHERE room = $1 AND seq > $2 ORDER BY seq`, r.id, after)
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	defer rows.Close()
 	var events []Message
+	typed := r.typed
 	for rows.Next() {
 		m := Message{Type: Typing, Room: r.name, Seq: last, Members: r.members}
-		var at int64
-		if err := rows.Scan(&m.UserID, &m.Username, &at); err != nil {
-			return nil, err
+		var seq, at int64
+		if err := rows.Scan(&m.UserID, &m.Username, &seq, &at); err != nil {
+			return nil, 0, err
 		}
 		m.At = time.UnixMicro(at).UTC()
+		typed = max(typed, seq)
 		events = append(events, m)
 	}
-	return events, rows.Err()
+	return events, typed, rows.Err()
 }

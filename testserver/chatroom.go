@@ -27,6 +27,12 @@ type roomEntry struct {
 func (e *roomEntry) number() int64 { return e.seq }
 func (e *roomEntry) size() int     { return e.bytes }
 
+// What the server calls itself where it speaks.
+const (
+	systemUser = "system"
+	systemName = "System"
+)
+
 // entryBytes is what an entry and its two forms take beside their text.
 const entryBytes = 512
 
@@ -174,7 +180,7 @@ func messageProto(m store.Message) *chatpb.ChatMessage {
 		Timestamp: m.At.UnixMilli(), Type: chatpb.MessageType(m.Type),
 	}
 	if m.Type != store.UserMessage {
-		p.UserId, p.Username = "system", "System"
+		p.UserId, p.Username = systemUser, systemName
 		p.Content = notice(m)
 	}
 	return p

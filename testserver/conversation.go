@@ -181,7 +181,7 @@ func (c *conversation) leaveAll() {
 // notice tells the client alone.
 func (c *conversation) notice(room string, members int, text string) error {
 	return c.send(&chatpb.ChatEvent{
-		Type: chatpb.ChatEvent_SYSTEM, RoomId: room, UserId: "system", UserName: "System",
+		Type: chatpb.ChatEvent_SYSTEM, RoomId: room, UserId: systemUser, UserName: systemName,
 		Content: text, Timestamp: timestamppb.Now(), UserCount: int32(members),
 	})
 }

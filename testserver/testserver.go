@@ -223,7 +223,7 @@ func (s *Server) open() (err error) {
 func (s *Server) close(ctx context.Context) error {
 	var errs []error
 	if s.presence != nil {
-		errs = append(errs, s.presence.close())
+		s.presence.close()
 	}
 	if s.tracing != nil {
 		errs = append(errs, s.tracing.shutdown(ctx))
@@ -361,8 +361,6 @@ func (s *Server) end(ctx context.Context) error {
 	s.chat.rooms.wait()
 	s.notifications.tails.wait()
 	return errors.Join(late, s.close(ctx))
-	s.presence.close()
-	return errors.Join(late, s.store.Close())
 }
 
 // cutOff ends the calls under way: with a status, for as long as ctx leaves time

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -50,20 +51,39 @@ func (s *Store) Watch(ctx context.Context, userID string) (*Feed, User, error) {
 	return f, u, nil
 }
 
+// maxOutage is how long a feed goes on when the database is gone.
+const maxOutage = time.Minute
+
 // Next waits for events and returns at least one of them. It outlives a restart
 // of the database. It fails with the code Lagging when events were dropped before
 // the feed came to them.
 func (f *Feed) Next(ctx context.Context) ([]Event, error) {
-	var events []Event
-	err := f.store.follow(ctx, topicUsers, func() (bool, error) {
-		var err error
-		events, err = f.read(ctx)
-		return len(events) > 0, err
-	})
-	if err != nil {
-		return nil, fmt.Errorf("watch user: %w", err)
+	var lost time.Time
+	for {
+		// Taken before the read, so that a commit after it is not missed.
+		wakeup := f.store.wakeup(topicUsers)
+		events, err := f.read(ctx)
+		switch {
+		case errors.Is(err, ErrUnavailable) && (lost.IsZero() || time.Since(lost) < maxOutage):
+			if lost.IsZero() {
+				lost = time.Now()
+			}
+			if err := pause(ctx, reconnectDelay); err != nil {
+				return nil, err
+			}
+			continue
+		case err != nil:
+			return nil, fmt.Errorf("watch user: %w", err)
+		case len(events) > 0:
+			return events, nil
+		}
+		lost = time.Time{}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-wakeup:
+		}
 	}
-	return events, nil
 }
 
 // read returns the next events, none if there are none yet, and moves the cursor.

@@ -2,7 +2,6 @@ package testserver
 
 import (
 	"fmt"
-	"path/filepath"
 	"sync"
 	"testing"
 
@@ -12,14 +11,9 @@ import (
 // BenchmarkChat sends messages to a room of 100 members, with 20 senders, until
 // each member has heard each of them.
 func BenchmarkChat(b *testing.B) {
-	for _, name := range []string{"memory", "file"} {
-		b.Run(name, func(b *testing.B) {
-			cfg := Config{MaxStreams: 1000}
-			if name == "file" {
-				cfg.Store = filepath.Join(b.TempDir(), "chat.db")
-			}
-			benchmarkChat(b, Start(b, cfg))
-		})
+	b.Run("memory", func(b *testing.B) { benchmarkChat(b, Start(b, Config{MaxStreams: 1000})) })
+	for name, path := range sharedStores {
+		b.Run(name, func(b *testing.B) { benchmarkChat(b, Start(b, Config{MaxStreams: 1000, Store: path(b)})) })
 	}
 }
 

@@ -42,7 +42,7 @@ postgres: ## install the PostgreSQL that the tests of the store run
 	scripts/postgres.sh
 
 crash: postgres ## kill servers and cut the power under write load: nothing acknowledged is lost
-	go test -tags slow -run 'Crash|PowerCut' -timeout 20m $(GOTESTFLAGS) ./testserver/...
+	go test -tags slow -run 'Crash|PowerCut' -count=1 -p 1 -timeout 20m $(GOTESTFLAGS) ./testserver/...
 
 peers: ## official interop cases, Connect conformance, clients in Node and in Chromium
 	go test -tags peers -run '^(TestInterop|TestConnectConformance)$$' $(GOTESTFLAGS) ./cmd/grpcx

@@ -66,7 +66,7 @@ func (s *Server) welcome(c *conn) {
 	c.auth = authInfo(c, c.tls)
 	o := opening{conn: c}
 	native, err := o.inspect()
-	if err != nil || !c.settle(native, o.replay()) {
+	if err != nil || !c.settle(o.http2, o.replay()) {
 		if s.stopped() {
 			o.dismiss()
 		}
@@ -119,11 +119,11 @@ func (s *Server) admitNative(ctx context.Context, info *tap.Info) (context.Conte
 	if t := info.Header["content-type"]; len(t) == 1 && t[0] != "application/grpc" && !nativeContentType(t[0]) {
 		return ctx, status.Errorf(codes.Unimplemented, "content type %.40q on a connection that began with application/grpc", t[0])
 	}
-	if s.calls.Load() <= int64(s.cfg.MaxCalls) {
+	if s.weight.Load() <= int64(s.cfg.MaxCalls) {
 		return ctx, nil
 	}
 	if p, ok := peer.FromContext(ctx); ok {
-		if local, ok := p.LocalAddr.(localAddr); ok && local.conn.crowded() {
+		if local, ok := p.LocalAddr.(localAddr); ok && local.conn.crowded(0) {
 			return ctx, tooManyCalls()
 		}
 	}

@@ -1,6 +1,7 @@
 package oneport
 
 import (
+	"bytes"
 	"crypto/tls"
 	"net"
 	"net/netip"
@@ -22,9 +23,14 @@ type conn struct {
 	auth   credentials.AuthInfo
 
 	replay  *replay  // nil when all that was kept has been read; the reader's
-	traffic *traffic // nil but for native connections
+	kept    []byte   // read but not given out; the reader's
+	passed  int      // bytes of kept that are for giving out
+	traffic *traffic // nil but for HTTP/2
 
-	calls    atomic.Int32
+	calls    atomic.Int32 // open ones
+	weight   atomic.Int64 // of the open calls
+	handlers atomic.Int64 // of net/http that run; they may outlive their calls
+	broken   atomic.Bool  // writing has failed
 	answered atomic.Bool  // an answer has begun, so the client is more than a visitor
 	lastUsed atomic.Int64 // when the last call ended, in Unix nanoseconds
 
@@ -43,12 +49,78 @@ type localAddr struct {
 
 func (c *conn) LocalAddr() net.Addr { return localAddr{c.Conn.LocalAddr(), c} }
 
+// Read reads what the client says. While there are too many calls it holds a
+// further one back for a moment, and with it all that comes after.
 func (c *conn) Read(b []byte) (int, error) {
-	n, err := c.read(b)
-	if c.traffic != nil {
-		c.traffic.received(b[:n])
+	t := c.traffic
+	if t == nil {
+		return c.read(b)
 	}
-	return n, err
+	if c.broken.Load() {
+		return 0, net.ErrClosed // nobody would get an answer
+	}
+	if c.passed == 0 && len(b) < frameHeadLen && t.skip < len(b) {
+		// No room for the head that comes now.
+		if err := c.stage(); err != nil {
+			return 0, err
+		}
+	}
+	if c.passed > 0 {
+		n := copy(b, c.kept[:c.passed])
+		c.kept, c.passed = c.kept[n:], c.passed-n
+		return n, nil
+	}
+	return c.readFrames(b)
+}
+
+// readFrames reads at least a head of a frame, or some of the rest of a frame.
+func (c *conn) readFrames(b []byte) (int, error) {
+	n := copy(b, c.kept)
+	c.kept = c.kept[n:]
+	for {
+		if n == 0 || n < frameHeadLen && c.traffic.skip == 0 {
+			m, err := c.read(b[n:])
+			if n += m; m == 0 {
+				return 0, err
+			}
+		}
+		pass, held := c.traffic.received(b[:n])
+		if pass < n {
+			c.kept = append(bytes.Clone(b[pass:n]), c.kept...)
+		}
+		if pass > 0 {
+			return pass, nil
+		}
+		if held {
+			c.hold()
+		}
+		n = copy(b, c.kept)
+		c.kept = c.kept[n:]
+	}
+}
+
+// stage reads a head where the reader has no room for one.
+func (c *conn) stage() error {
+	var head [frameHeadLen]byte
+	n, err := c.readFrames(head[:])
+	c.kept, c.passed = append(head[:n:n], c.kept...), n
+	return err
+}
+
+// hold waits for calls of others to end, but not so long that a client which has
+// gone stays unnoticed.
+func (c *conn) hold() {
+	const longest, step = 100 * time.Millisecond, 5 * time.Millisecond
+	const then = 4 // calls that pass after it
+	tick := time.NewTicker(step)
+	defer tick.Stop()
+	for range longest / step {
+		if c.broken.Load() || !c.crowded(1) || c.server.stopped() {
+			break
+		}
+		<-tick.C
+	}
+	c.traffic.letPass(then)
 }
 
 func (c *conn) read(b []byte) (int, error) {
@@ -65,7 +137,11 @@ func (c *conn) Write(b []byte) (int, error) {
 	if c.traffic != nil && c.traffic.sent(b) && !c.answered.Load() {
 		c.answered.Store(true)
 	}
-	return c.Conn.Write(b)
+	n, err := c.Conn.Write(b)
+	if err != nil {
+		c.broken.Store(true)
+	}
+	return n, err
 }
 
 // Close closes the connection for good; it may be called often.
@@ -84,28 +160,24 @@ func (c *conn) Close() error {
 	return inner.Close()
 }
 
-// callOpened and callClosed count the calls of all protocols.
-func (c *conn) callOpened() {
-	c.calls.Add(1)
-	c.server.calls.Add(1)
-}
-
-func (c *conn) callClosed() {
-	c.server.calls.Add(-1)
-	if c.calls.Add(-1) == 0 {
+// count counts the calls that open, or close, with their weight.
+func (c *conn) count(calls int, weight int64) {
+	c.server.calls.Add(int64(calls))
+	c.server.weight.Add(weight)
+	c.weight.Add(weight)
+	if c.calls.Add(int32(calls)) == 0 {
 		c.lastUsed.Store(time.Now().UnixNano())
 	}
 }
 
-// crowded reports whether a further call of c, which is counted already, is one
-// too many: the server is full, and c has more than its share. So the calls of
-// all connections are less than twice Config.MaxCalls.
-func (c *conn) crowded() bool {
+// crowded reports whether so much more would be too much: the server is full, and
+// c has its share. So all calls together weigh less than twice Config.MaxCalls.
+func (c *conn) crowded(more int) bool {
 	limit := c.server.cfg.MaxCalls
-	if c.server.calls.Load() <= int64(limit) {
+	if more+int(max(c.server.weight.Load(), c.server.handlers.Load())) <= limit {
 		return false
 	}
-	return int(c.calls.Load()) > max(1, limit/max(1, c.server.connections.len()))
+	return more+int(max(c.weight.Load(), c.handlers.Load())) > max(1, limit/max(1, c.server.connections.len()))
 }
 
 // wait bounds the time of reading and writing while nobody serves c yet; 0 is no
@@ -125,7 +197,7 @@ func (c *conn) wait(d time.Duration) bool {
 }
 
 // settle ends the time in which nobody serves c; false means that it stays so.
-func (c *conn) settle(native bool, r *replay) bool {
+func (c *conn) settle(http2 bool, r *replay) bool {
 	c.wait(0)
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -133,8 +205,8 @@ func (c *conn) settle(native bool, r *replay) bool {
 		return false
 	}
 	c.opening, c.replay = false, r
-	if native {
-		c.traffic = newTraffic(c.callOpened, c.callClosed)
+	if http2 {
+		c.traffic = newTraffic(c)
 	}
 	return true
 }

@@ -63,40 +63,62 @@ func (f *frames) next(b []byte) (frameHead, []byte, bool) {
 	return h, b, true
 }
 
-// traffic follows the calls of a native connection by the frames that pass. The
-// received side is called by one goroutine, the sent side by another.
+// traffic follows the calls of an HTTP/2 connection by the frames that pass. What
+// is received is told by one goroutine, what is sent by another.
 type traffic struct {
-	in, out frames
-	opened  func()
-	closed  func()
+	conn interface {
+		crowded(more int) bool         // so much more would be too much
+		count(calls int, weight int64) // what was opened, or below 0 closed
+	}
+	skip int  // bytes of what is received until the next head
+	let  int  // so many calls pass in any case
+	out  frames
 
-	mu   sync.Mutex
-	open map[uint32]struct{}
-	last uint32 // highest stream of the client
-	done bool
+	mu    sync.Mutex
+	open  map[uint32]int64 // the weight of each open call
+	last  uint32           // highest stream of the client
+	ended bool
 }
 
-func newTraffic(opened, closed func()) *traffic {
-	t := &traffic{opened: opened, closed: closed, open: map[uint32]struct{}{}}
-	t.in.skip = len(http2.ClientPreface)
-	return t
+// A call weighs 1, and 1 more for each of so many bytes of headers that it began
+// with, which are kept in memory for its time.
+const headerWeight = 4 << 10
+
+func newTraffic(c *conn) *traffic {
+	return &traffic{conn: c, skip: len(http2.ClientPreface), open: map[uint32]int64{}}
 }
 
-func (t *traffic) received(b []byte) {
+// received takes what comes next and returns how much of it may pass: up to the
+// head of a frame that is not complete, or that of a call too many, which is
+// held then. The rest is to be told again; letPass lets some calls pass.
+func (t *traffic) received(b []byte) (pass int, held bool) {
 	for {
-		h, rest, ok := t.in.next(b)
-		if !ok {
-			return
+		if rest := len(b) - pass; t.skip >= rest {
+			t.skip -= rest
+			return len(b), false
 		}
+		pass += t.skip
+		t.skip = 0
+		if len(b)-pass < frameHeadLen {
+			return pass, false
+		}
+		h := parseHead(b[pass:])
 		switch h.kind {
 		case http2.FrameHeaders:
-			t.begin(h.stream)
+			if !t.begin(h.stream, int64(1+h.length/headerWeight)) {
+				return pass, true
+			}
+		case http2.FrameContinuation:
+			t.grow(h.stream, int64(h.length/headerWeight))
 		case http2.FrameRSTStream:
 			t.end(h.stream)
 		}
-		b = rest
+		pass += frameHeadLen
+		t.skip = h.length
 	}
 }
+
+func (t *traffic) letPass(calls int) { t.let = calls }
 
 // sent reports whether b begins an answer.
 func (t *traffic) sent(b []byte) (answers bool) {
@@ -105,13 +127,11 @@ func (t *traffic) sent(b []byte) (answers bool) {
 		if !ok {
 			return answers
 		}
-		switch {
-		case h.kind == http2.FrameRSTStream:
+		switch h.kind {
+		case http2.FrameRSTStream:
 			t.end(h.stream)
-		case h.kind == http2.FrameHeaders:
+		case http2.FrameHeaders, http2.FrameData:
 			answers = true
-			fallthrough
-		case h.kind == http2.FrameData:
 			if h.flags.Has(http2.FlagDataEndStream) { // the same bit in HEADERS
 				t.end(h.stream)
 			}
@@ -120,23 +140,39 @@ func (t *traffic) sent(b []byte) (answers bool) {
 	}
 }
 
-func (t *traffic) begin(stream uint32) {
+// begin counts a call; false means that there are too many.
+func (t *traffic) begin(stream uint32, weight int64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if stream <= t.last || t.done {
-		return // trailers of the client
+	if stream <= t.last || t.ended {
+		return true // trailers of the client
 	}
+	if t.let == 0 && t.conn.crowded(1) {
+		return false
+	}
+	t.let = max(0, t.let-1)
 	t.last = stream
-	t.open[stream] = struct{}{}
-	t.opened()
+	t.open[stream] = weight
+	t.conn.count(1, weight)
+	return true
+}
+
+// grow adds to the weight of a call.
+func (t *traffic) grow(stream uint32, weight int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if _, ok := t.open[stream]; ok {
+		t.open[stream] += weight
+		t.conn.count(0, weight)
+	}
 }
 
 func (t *traffic) end(stream uint32) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if _, ok := t.open[stream]; ok {
+	if weight, ok := t.open[stream]; ok {
 		delete(t.open, stream)
-		t.closed()
+		t.conn.count(-1, -weight)
 	}
 }
 
@@ -144,9 +180,9 @@ func (t *traffic) end(stream uint32) {
 func (t *traffic) close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.done = true
-	for range t.open {
-		t.closed()
+	t.ended = true
+	for _, weight := range t.open {
+		t.conn.count(-1, -weight)
 	}
 	t.open = nil
 }

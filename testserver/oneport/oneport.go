@@ -22,6 +22,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"connectrpc.com/connect"
 	"google.golang.org/grpc"
 )
 
@@ -43,12 +44,13 @@ type Config struct {
 	// are served from this very machine, on any port.
 	CORSOrigins []string
 
-	// MaxConnections is how many connections may be open; 0 means 1000. One more
+	// MaxConnections is how many connections may be open; 0 means 500. One more
 	// takes the place of the connection that is missed least, so that idle and
 	// mute ones do not keep a client out.
 	MaxConnections int
-	// MaxCalls is how many calls may be open over all connections; 0 means 4000.
-	// From there on a connection gets no more than its share.
+	// MaxCalls is how many calls may be open over all connections; 0 means 1000.
+	// From there on a connection gets no more than its share. A call with large
+	// headers counts for several.
 	MaxCalls int
 	// MaxStreams is how many calls a connection may have open; 0 means 100.
 	MaxStreams uint32
@@ -66,8 +68,8 @@ type Config struct {
 
 // withDefaults fills in what is not set.
 func (c Config) withDefaults() Config {
-	c.MaxConnections = cmp.Or(c.MaxConnections, 1000)
-	c.MaxCalls = cmp.Or(c.MaxCalls, 4000)
+	c.MaxConnections = cmp.Or(c.MaxConnections, 500)
+	c.MaxCalls = cmp.Or(c.MaxCalls, 1000)
 	c.MaxStreams = cmp.Or(c.MaxStreams, 100)
 	c.MaxHeaderBytes = cmp.Or(c.MaxHeaderBytes, 16<<10)
 	c.MaxMessageBytes = cmp.Or(c.MaxMessageBytes, 4<<20)
@@ -97,9 +99,12 @@ type Server struct {
 	web     *http.Server
 	methods map[string]*method // by path
 	origins origins
+	errors  *connect.ErrorWriter
 
 	connections *connections
-	calls       atomic.Int64 // open calls
+	calls       atomic.Int64 // open ones
+	weight      atomic.Int64 // of the open calls
+	handlers    atomic.Int64 // of net/http that run
 
 	start     sync.Once
 	toNative  *handoff
@@ -122,6 +127,7 @@ func NewServer(cfg Config, opts ...grpc.ServerOption) *Server {
 		log:         cfg.Logger,
 		methods:     map[string]*method{},
 		origins:     newOrigins(cfg.CORSOrigins),
+		errors:      connect.NewErrorWriter(codecs()...),
 		connections: newConnections(cfg.MaxConnections),
 		toNative:    newHandoff(),
 		toWeb:       newHandoff(),
@@ -143,6 +149,7 @@ func (s *Server) nativeOptions() []grpc.ServerOption {
 		grpc.ConnectionTimeout(s.cfg.HandshakeTimeout),
 		// A connection without calls holds no write buffer.
 		grpc.SharedWriteBuffer(true),
+		grpc.ReadBufferSize(4 << 10),
 	}
 	if s.cfg.UnaryInterceptor != nil {
 		opts = append(opts, grpc.ChainUnaryInterceptor(s.cfg.UnaryInterceptor))

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"connectrpc.com/connect"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
@@ -44,12 +43,8 @@ func (s *Server) newWebServer() *http.Server {
 
 // serveWeb serves one request of net/http.
 func (s *Server) serveWeb(w http.ResponseWriter, r *http.Request) {
-	s.requests.Add(1)
-	defer s.requests.Done()
 	c, _ := r.Context().Value(connKey{}).(*conn)
-	c.callOpened()
-	defer c.callClosed()
-	defer c.answered.Store(true)
+	defer s.begin(c, r)()
 
 	r.TLS = c.tls
 	w, answered := s.origins.serve(w, r)
@@ -67,7 +62,7 @@ func (s *Server) serveWeb(w http.ResponseWriter, r *http.Request) {
 	r = r.WithContext(x.with(r.Context()))
 	m, known := s.methods[r.URL.Path]
 	switch {
-	case c.crowded():
+	case c.crowded(0):
 		s.refuse(w, r, http.StatusServiceUnavailable, tooManyCalls())
 	case !known:
 		s.serveUnknown(w, r)
@@ -84,9 +79,28 @@ func (s *Server) serveWeb(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// begin counts a request, until the function that it returns is called.
+func (s *Server) begin(c *conn, r *http.Request) (end func()) {
+	s.requests.Add(1)
+	s.handlers.Add(1)
+	c.handlers.Add(1)
+	if r.ProtoMajor == 1 { // the calls of HTTP/2 are seen in its frames
+		c.count(1, 1)
+	}
+	return func() {
+		if r.ProtoMajor == 1 {
+			c.count(-1, -1)
+			c.answered.Store(true)
+		}
+		c.handlers.Add(-1)
+		s.handlers.Add(-1)
+		s.requests.Done()
+	}
+}
+
 // serveUnknown answers a request whose path is no method.
 func (s *Server) serveUnknown(w http.ResponseWriter, r *http.Request) {
-	errs := connect.NewErrorWriter(codecs()...)
+	errs := s.errors
 	if !errs.IsSupported(r) || r.Method == http.MethodGet && !r.URL.Query().Has("message") {
 		http.Error(w, "There are no pages here: this port speaks gRPC, gRPC-Web and Connect.", http.StatusNotFound)
 		return
@@ -133,7 +147,7 @@ func (s *Server) callUnknown(w http.ResponseWriter, r *http.Request) error {
 
 // refuse sends an error in the client's protocol, or else as plain text.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, code int, err error) {
-	errs := connect.NewErrorWriter(codecs()...)
+	errs := s.errors
 	if !errs.IsSupported(r) {
 		http.Error(w, status.Convert(err).Message(), code)
 		return

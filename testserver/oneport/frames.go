@@ -70,8 +70,8 @@ type traffic struct {
 		crowded(more int) bool         // so much more would be too much
 		count(calls int, weight int64) // what was opened, or below 0 closed
 	}
-	skip int  // bytes of what is received until the next head
-	let  int  // so many calls pass in any case
+	skip int // bytes of what is received until the next head
+	let  int // so many calls pass in any case
 	out  frames
 
 	mu    sync.Mutex

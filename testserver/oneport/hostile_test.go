@@ -14,8 +14,6 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
-	"runtime"
-	"runtime/pprof"
 	"strconv"
 	"strings"
 	"sync"
@@ -58,24 +56,6 @@ func serveChild() {
 		os.Exit(1)
 	}
 	fmt.Println(s.Addr())
-	go func() {
-		for i := 0; ; i++ {
-			<-time.After(250 * time.Millisecond)
-			var m runtime.MemStats
-			runtime.ReadMemStats(&m)
-			b, _ := os.ReadFile("/proc/self/status")
-			f := regexp.MustCompile(`VmRSS:\s+(\d+) kB`).FindSubmatch(b)
-			fmt.Fprintf(os.Stderr, "heap %d next %d stack %d idle %d released %d sys %d gor %d rss %s %+v\n", m.HeapAlloc>>20, m.NextGC>>20, m.StackInuse>>20, m.HeapIdle>>20, m.HeapReleased>>20, m.Sys>>20, runtime.NumGoroutine(), f[1], s.PortStats())
-			if i == 12 {
-				f, _ := os.Create("/tmp/oneport.d/h.prof")
-				pprof.WriteHeapProfile(f)
-				f.Close()
-				f, _ = os.Create("/tmp/oneport.d/g.txt")
-				pprof.Lookup("goroutine").WriteTo(f, 1)
-				f.Close()
-			}
-		}
-	}()
 	_, _ = io.Copy(io.Discard, os.Stdin)
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
@@ -453,3 +433,4 @@ func (c *hostile) rest(ctx context.Context) {
 	_ = c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: c.headers(), EndHeaders: true, EndStream: true})
 	<-ctx.Done()
 }
+

@@ -188,7 +188,7 @@ func (c *interopClient) clientStreaming(t *testing.T) {
 
 func (c *interopClient) bidiStreaming(t *testing.T) {
 	s := newClient[grpc_testing.StreamingOutputCallRequest, grpc_testing.StreamingOutputCallResponse](c, "FullDuplexCall").CallBidiStream(withDeadline(t))
-	defer s.CloseResponse()
+	defer func() { _ = s.CloseResponse() }()
 	for i := range int32(3) { // each answer comes before the next request
 		if err := s.Send(sizes(i + 1)); err != nil {
 			t.Fatal(err)

@@ -27,8 +27,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/interop/grpc_testing"
-
-	"github.com/grpcx/grpcx/testserver"
 )
 
 // What a server may hold in memory while it is attacked, and for how long each
@@ -36,31 +34,7 @@ import (
 const (
 	maxResident = 128 << 20
 	attackTime  = 5 * time.Second
-	childEnv    = "ONEPORT_TEST_SERVER"
 )
-
-func TestMain(m *testing.M) {
-	if os.Getenv(childEnv) != "" {
-		serveChild()
-		return
-	}
-	os.Exit(m.Run())
-}
-
-// serveChild is the server under attack: the reference server with its default
-// limits, until standard input ends.
-func serveChild() {
-	s, err := testserver.Listen(testserver.Config{})
-	if err != nil {
-		fmt.Println(err)
-		os.Exit(1)
-	}
-	fmt.Println(s.Addr())
-	_, _ = io.Copy(io.Discard, os.Stdin)
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-	defer cancel()
-	_ = s.Shutdown(ctx)
-}
 
 // victim is a server in a process of its own.
 type victim struct {
@@ -123,13 +97,13 @@ var attacks = []struct {
 	connections int
 	run         func(c *hostile, ctx context.Context)
 }{
-	{"rapid reset", 20, (*hostile).rapidReset},
+	{"rapid reset", 4, (*hostile).rapidReset},
 	{"100,000 open streams", 1000, (*hostile).openStreams},
 	{"open streams with large headers", 1000, (*hostile).openLargeStreams},
-	{"huge headers", 20, (*hostile).hugeHeaders},
-	{"CONTINUATION flood", 20, (*hostile).continuationFlood},
-	{"SETTINGS flood", 20, (*hostile).settingsFlood},
-	{"PING flood", 20, (*hostile).pingFlood},
+	{"huge headers", 4, (*hostile).hugeHeaders},
+	{"CONTINUATION flood", 4, (*hostile).continuationFlood},
+	{"SETTINGS flood", 4, (*hostile).settingsFlood},
+	{"PING flood", 4, (*hostile).pingFlood},
 	{"slow loris", 1500, (*hostile).slowLoris},
 	{"claims of 2 GiB", 20, (*hostile).hugeClaims},
 	{"idle connections", 3000, (*hostile).idle},
@@ -433,4 +407,3 @@ func (c *hostile) rest(ctx context.Context) {
 	_ = c.framer.WriteHeaders(http2.HeadersFrameParam{StreamID: 1, BlockFragment: c.headers(), EndHeaders: true, EndStream: true})
 	<-ctx.Done()
 }
-

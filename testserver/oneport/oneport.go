@@ -26,6 +26,12 @@ import (
 	"google.golang.org/grpc"
 )
 
+// Limits of a Config that has none.
+const (
+	DefaultMaxConnections = 500
+	DefaultMaxCalls       = 1000
+)
+
 // Config says how a Server behaves. The zero value serves plaintext.
 type Config struct {
 	// TLS is nil for plaintext. Its NextProtos and MinVersion are set where they
@@ -68,8 +74,8 @@ type Config struct {
 
 // withDefaults fills in what is not set.
 func (c Config) withDefaults() Config {
-	c.MaxConnections = cmp.Or(c.MaxConnections, 500)
-	c.MaxCalls = cmp.Or(c.MaxCalls, 1000)
+	c.MaxConnections = cmp.Or(c.MaxConnections, DefaultMaxConnections)
+	c.MaxCalls = cmp.Or(c.MaxCalls, DefaultMaxCalls)
 	c.MaxStreams = cmp.Or(c.MaxStreams, 100)
 	c.MaxHeaderBytes = cmp.Or(c.MaxHeaderBytes, 16<<10)
 	c.MaxMessageBytes = cmp.Or(c.MaxMessageBytes, 4<<20)
@@ -147,8 +153,7 @@ func (s *Server) nativeOptions() []grpc.ServerOption {
 		grpc.MaxHeaderListSize(s.cfg.MaxHeaderBytes),
 		grpc.MaxRecvMsgSize(s.cfg.MaxMessageBytes),
 		grpc.ConnectionTimeout(s.cfg.HandshakeTimeout),
-		// A connection without calls holds no write buffer.
-		grpc.SharedWriteBuffer(true),
+		// Held by idle connections too; larger messages do not pass through it.
 		grpc.ReadBufferSize(4 << 10),
 	}
 	if s.cfg.UnaryInterceptor != nil {
@@ -244,8 +249,8 @@ func (s *Server) Stop() {
 
 func (s *Server) finish() {
 	s.requests.Wait()
-	s.toNative.Close()
-	s.toWeb.Close()
+	_ = s.toNative.Close()
+	_ = s.toWeb.Close()
 	s.serving.Wait()
 }
 

@@ -176,3 +176,7 @@ func (c *rawConn) until(wanted func(http2.Frame) bool) http2.Frame {
 }
 
 func isHeaders(f http2.Frame) bool { return f.Header().Type == http2.FrameHeaders }
+
+func streamHeaders(c *rawConn, stream uint32, method, contentType string) http2.HeadersFrameParam {
+	return http2.HeadersFrameParam{StreamID: stream, BlockFragment: c.headers(method, contentType), EndHeaders: true}
+}

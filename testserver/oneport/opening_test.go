@@ -216,7 +216,7 @@ func TestManyNativeCallsAtOnce(t *testing.T) {
 	}})
 	c := native(t, addr, nil)
 	failed := make(chan error)
-	const callers, each = 300, 20 // more callers than a connection has streams
+	const callers, each = 300, 4 // more callers than a connection has streams
 	for i := range callers {
 		go func() {
 			var err error

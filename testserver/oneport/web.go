@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc"
@@ -100,12 +101,11 @@ func (s *Server) begin(c *conn, r *http.Request) (end func()) {
 
 // serveUnknown answers a request whose path is no method.
 func (s *Server) serveUnknown(w http.ResponseWriter, r *http.Request) {
-	errs := s.errors
-	if !errs.IsSupported(r) || r.Method == http.MethodGet && !r.URL.Query().Has("message") {
+	if !s.isCall(r) {
 		http.Error(w, "There are no pages here: this port speaks gRPC, gRPC-Web and Connect.", http.StatusNotFound)
 		return
 	}
-	err := status.Errorf(codes.Unimplemented, "unknown method")
+	err := status.Error(codes.Unimplemented, "unknown method")
 	if s.cfg.UnknownHandler != nil {
 		err = s.callUnknown(w, r)
 	}
@@ -140,19 +140,34 @@ func (s *Server) callUnknown(w http.ResponseWriter, r *http.Request) error {
 	setHeaders(w.Header(), header)
 	setHeaders(w.Header(), trailer)
 	if err == nil {
-		return status.Errorf(codes.Unimplemented, "unknown method")
+		return status.Error(codes.Unimplemented, "unknown method")
 	}
 	return err
 }
 
+// isCall tells calls from what browsers and other visitors ask for.
+func (s *Server) isCall(r *http.Request) bool {
+	if !s.errors.IsSupported(r) {
+		return false
+	}
+	if r.Method == http.MethodGet {
+		return r.URL.Query().Has("message")
+	}
+	contentType, _, _ := strings.Cut(strings.ToLower(r.Header.Get("Content-Type")), ";")
+	switch contentType = strings.TrimSpace(contentType); contentType {
+	case "application/json", "application/proto":
+		return true
+	}
+	return strings.HasPrefix(contentType, "application/grpc") || strings.HasPrefix(contentType, "application/connect+")
+}
+
 // refuse sends an error in the client's protocol, or else as plain text.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, code int, err error) {
-	errs := s.errors
-	if !errs.IsSupported(r) {
+	if !s.isCall(r) {
 		http.Error(w, status.Convert(err).Message(), code)
 		return
 	}
-	if err := errs.Write(w, r, toConnect(err)); err != nil {
+	if err := s.errors.Write(w, r, toConnect(err)); err != nil {
 		s.log.LogAttrs(r.Context(), slog.LevelDebug, "refuse request", slog.Any("error", err))
 	}
 }

@@ -54,6 +54,7 @@ of the YAML file that --config names, the first of these that gives it.
 	f.StringVar(&o.configFile, "config", "", "read settings from a YAML `FILE`")
 	f.BoolVar(&o.printConfig, "print-config", false, "print the settings as such a file, with their sources, and exit")
 	registerSettings(cmd, o.all)
+	cmd.AddCommand(newHashPasswordCommand(p), newAPIKeyCommand(p))
 	return cmd
 }
 

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
 	"github.com/grpcx/grpcx/internal/describe"
@@ -143,7 +144,13 @@ func hints(err error) []string {
 		all = append(all, d.Hint)
 	}
 	if errors.Is(err, describe.ErrNoReflection) || strings.HasPrefix(err.Error(), "reflection: ") {
-		all = append(all, "give the schema with --proto FILE or --protoset FILE")
+		switch status.Code(errors.Unwrap(err)) {
+		case codes.Unauthenticated, codes.PermissionDenied:
+			all = append(all, "reflection needs credentials too: give them by -H for reflection and the call, or by --reflect-header; "+
+				"or give the schema with --proto FILE or --protoset FILE")
+		default:
+			all = append(all, "give the schema with --proto FILE or --protoset FILE")
+		}
 	}
 	var name *describe.NameError
 	if errors.As(err, &name) && len(all) == 0 && len(name.Matches)+len(name.Suggestions) == 0 {

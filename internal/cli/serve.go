@@ -86,7 +86,7 @@ func (o *serveOptions) run(ctx context.Context, flags *pflag.FlagSet) error {
 		_ = l.Close()
 		return err
 	}
-	logger.Info("listening", "address", l.Addr().String(), "tls", cfg.TLS.Cert != "", "auth", string(cfg.Auth), "store", server.StoreName())
+	logger.Info("listening", "address", l.Addr().String(), "tls", cfg.TLS.Cert != "", "authentication", string(cfg.Auth), "store", server.StoreName())
 	if exposed != nil {
 		logger.Warn(exposed.Error())
 	}

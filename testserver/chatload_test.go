@@ -33,6 +33,7 @@ const (
 // percentile of the others' delays is at most twice what it is without.
 func TestStuckReaderUnderLoad(t *testing.T) {
 	n := startNode(t, filepath.Join(t.TempDir(), "chat.db"))
+	fillTail(t, n)
 	before := runLoad(t, n, loadMargin, nil)
 	stuck := n.chat(grpc.WithInitialWindowSize(64<<10), grpc.WithInitialConnWindowSize(64<<10))
 	var end error
@@ -66,6 +67,18 @@ func TestStuckReaderUnderLoad(t *testing.T) {
 	}
 	if held > 1<<20 {
 		t.Errorf("%d bytes held", held)
+	}
+}
+
+// fillTail has the node write so many records that what it keeps of its log grows
+// no more.
+func fillTail(t *testing.T, n *node) {
+	t.Helper()
+	c := n.chat()
+	for range 10_000 {
+		if _, err := c.ListRooms(t.Context(), &chatpb.ListRoomsRequest{}); err != nil {
+			t.Fatal(err)
+		}
 	}
 }
 

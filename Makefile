@@ -18,7 +18,7 @@ BIN           := $(CURDIR)/.cache/bin
 GOLANGCI_LINT := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 GORELEASER    := $(BIN)/goreleaser-$(GORELEASER_VERSION)
 
-.PHONY: help demo build test quick lint tidy fresh postgres race crash peers deploy conformance-json bench generate fuzz snapshot release-check
+.PHONY: help demo build test quick lint tidy fresh postgres race slow acceptance peers deploy conformance-json bench generate fuzz snapshot release-check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ demo: ## create a user on the reference server inside the process
 build: ## build ./grpcx
 	go build -trimpath -o grpcx ./cmd/grpcx
 
-test: lint tidy fresh postgres race crash peers deploy conformance-json ## everything that runs on every submission
+test: lint tidy fresh postgres race slow peers deploy conformance-json ## everything that runs on every submission
 
 quick: ## the daily loop, under a minute
 	go test ./...
@@ -41,8 +41,12 @@ race: ## all tests of the quick loop, under the race detector
 postgres: ## install the PostgreSQL that the tests of the store run
 	scripts/postgres.sh
 
-crash: postgres ## kill servers and cut the power under write load: nothing acknowledged is lost
-	go test -tags slow -run 'Crash|PowerCut' -count=1 -p 1 -timeout 20m $(GOTESTFLAGS) ./testserver/...
+slow: postgres ## kill servers under load, cut the power, attack the port, move large files
+	go test -tags slow -run '^Test(Crash|PowerCut|Hostile|LargeFile)' -count=1 -p 1 -timeout 30m $(GOTESTFLAGS) ./testserver/... ./cmd/grpcx
+
+acceptance: ## figures that want a quiet machine: logins, a stuck reader, the one port beside grpc-go
+	go test -tags slow -run '^TestLoginTime|UnderLoad$$' -count=1 -p 1 -timeout 30m -v ./testserver
+	go run ./bench/oneport
 
 peers: ## official interop cases, Connect conformance, clients in Node and in Chromium
 	go test -tags peers -run '^(TestInterop|TestConnectConformance)$$' $(GOTESTFLAGS) ./cmd/grpcx

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"net"
 	"os/signal"
+	"runtime/debug"
 	"strings"
 	"syscall"
 
@@ -81,6 +83,7 @@ func (o *serveOptions) run(ctx context.Context, flags *pflag.FlagSet) error {
 		return withHint(exposed, "give --tls-cert, --tls-key and --auth required, listen on 127.0.0.1, or give --allow-insecure if the network is trusted")
 	}
 	cfg.DefaultAdmin = isLoopback(l.Addr())
+	boundMemory(cfg)
 	server, err := testserver.New(cfg)
 	if err != nil {
 		_ = l.Close()
@@ -94,6 +97,15 @@ func (o *serveOptions) run(ctx context.Context, flags *pflag.FlagSet) error {
 		logger.Warn("the password in --store can be read in the list of processes; use --store-file or GRPCX_STORE")
 	}
 	return o.serve(ctx, server, l, logger)
+}
+
+// boundMemory keeps the garbage that hostile clients make from piling up, unless
+// GOMEMLIMIT says how much memory there is.
+func boundMemory(cfg testserver.Config) {
+	const unlimited = math.MaxInt64
+	if debug.SetMemoryLimit(-1) == unlimited {
+		debug.SetMemoryLimit(cfg.MemoryLimit())
+	}
 }
 
 // serveAdmin serves the admin port, if there is to be one, until the server has

@@ -23,7 +23,7 @@ func Example() {
 		fmt.Println(err)
 		return
 	}
-	go s.Serve(l)
+	go func() { _ = s.Serve(l) }()
 	defer s.GracefulStop()
 
 	resp, err := http.Post("http://"+l.Addr().String()+"/grpc.health.v1.Health/Check", "application/json", strings.NewReader("{}"))

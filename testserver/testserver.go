@@ -187,9 +187,6 @@ func New(cfg Config) (*Server, error) {
 		return nil, errors.Join(err, s.Shutdown(context.Background()))
 	}
 	s.startProbers()
-	if s.store.Shared() {
-		s.probers.Go(func() { s.presence.run(s.running, cmp.Or(cfg.beat, beatInterval)) })
-	}
 	s.auth.run(s.forced, s.probers.Go)
 	s.probers.Go(func() { s.presence.run(s.running, cmp.Or(cfg.beat, beatInterval)) })
 	return s, nil

@@ -65,8 +65,8 @@ func (o *serveSettings) groups() []settingGroup {
 			{name: "refresh-ttl", value: period(&c.RefreshTTL, 7*24*time.Hour), usage: "how long a refresh token is valid"},
 		}},
 		{"Limits", []*setting{
-			{name: "max-connections", value: count(&c.MaxConnections, 1000, 1), usage: "`N`, the most connections"},
-			{name: "max-calls", value: count(&c.MaxCalls, 4000, 1), usage: "`N`, the most calls at a time over all connections"},
+			{name: "max-connections", value: count(&c.MaxConnections, oneport.DefaultMaxConnections, 1), usage: "`N`, the most connections"},
+			{name: "max-calls", value: count(&c.MaxCalls, oneport.DefaultMaxCalls, 1), usage: "`N`, the most calls at a time over all connections"},
 			{name: "max-streams", value: count(&c.MaxStreams, 100, 1), usage: "`N`, the most calls at a time on a connection"},
 			{name: "max-header-bytes", value: size(&c.MaxHeaderBytes, 16<<10), usage: "`BYTES` of the largest headers of a call"},
 			{name: "max-message-bytes", value: size(&c.MaxMessageBytes, 4<<20), usage: "`BYTES` of the largest message to receive"},

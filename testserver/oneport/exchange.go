@@ -62,6 +62,7 @@ func (x *exchange) interrupt() {
 	}
 	past := time.Unix(1, 0)
 	if x.reading { // else net/http would take it for the end of the connection
+		x.conn.last.Store(true)
 		_ = x.control.SetReadDeadline(past) // fails only when the connection is gone
 	}
 	if x.writing {

@@ -35,32 +35,46 @@ func (s *Server) newWebServer() *http.Server {
 			SendPingTimeout:               time.Minute,
 			PingTimeout:                   20 * time.Second,
 		},
-		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ErrorLog:  slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ConnState: endLast,
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 			return context.WithValue(ctx, connKey{}, c)
 		},
 	}
 }
 
+// endLast closes a connection after the answer to its last request. It is for
+// HTTP/1.1, where net/http would go on in the midst of a request that an exchange
+// stopped reading; over HTTP/2 requests are apart from each other.
+func endLast(raw net.Conn, state http.ConnState) {
+	if c, ok := raw.(*conn); ok && state == http.StateIdle && c.traffic == nil && c.last.Load() {
+		_ = c.Close()
+	}
+}
+
 // serveWeb serves one request of net/http.
 func (s *Server) serveWeb(w http.ResponseWriter, r *http.Request) {
 	c, _ := r.Context().Value(connKey{}).(*conn)
+	if r.ProtoMajor == 1 && c.last.Load() {
+		panic(http.ErrAbortHandler) // some of the rest, which was read already
+	}
 	defer s.begin(c, r)()
 
-	r.TLS = c.tls
 	w, answered := s.origins.serve(w, r)
 	if answered {
 		return
 	}
 	x := &exchange{control: http.NewResponseController(w), conn: c}
 	defer x.end()
-	r.Body = body{r.Body, x}
+	// A copy, for net/http looks into the body of its own request in the end, to
+	// see whether the connection may have another one.
+	r = r.WithContext(x.with(r.Context()))
+	r.TLS, r.Body = c.tls, body{r.Body, x}
 	if text := newWebText(w, r); text != nil {
 		w, r = text, text.request
 		defer text.finish()
 	}
 	x.request = r
-	r = r.WithContext(x.with(r.Context()))
 	m, known := s.methods[r.URL.Path]
 	switch {
 	case c.crowded(0):

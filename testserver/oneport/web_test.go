@@ -239,6 +239,30 @@ func TestDeadlineFreesHandlers(t *testing.T) {
 	}
 }
 
+// TestInterruptedConnectionIsClosed has HTTP/1.1, where the rest of a request that
+// nobody reads would be taken for the next one.
+func TestInterruptedConnectionIsClosed(t *testing.T) {
+	_, addr := start(t, Config{}, &service{bidi: func(s grpc_testing.TestService_FullDuplexCallServer) error {
+		_, err := s.Recv()
+		return err
+	}})
+	for _, method := range []string{"FullDuplexCall", "EmptyCall"} {
+		c := dialRaw(t, addr)
+		c.say("POST /grpc.testing.TestService/" + method + " HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc-web+proto\r\n" +
+			"Grpc-Timeout: 50m\r\nTransfer-Encoding: chunked\r\n\r\n2\r\n\x00\x00\r\n")
+		b := make([]byte, 1000)
+		n, err := c.Conn.Read(b) // the answer has come
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _ = io.WriteString(c.Conn, "0\r\n\r\nrest") // and fails, if the connection is closed already
+		rest, _ := io.ReadAll(c.Conn)
+		if all := string(b[:n]) + string(rest); strings.Count(all, "HTTP/1.1 ") != 1 || !strings.Contains(all, " 200 OK") {
+			t.Errorf("%s: %q, want one answer", method, all)
+		}
+	}
+}
+
 func TestUnknownPaths(t *testing.T) {
 	_, addr := start(t, Config{UnknownHandler: func(_ any, s grpc.ServerStream) error {
 		method, _ := grpc.MethodFromServerStream(s)

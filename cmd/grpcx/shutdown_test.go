@@ -154,7 +154,7 @@ func TestShutdownUnderLoad(t *testing.T) {
 		endless int // streams that only the end of the grace period ends
 	}{
 		{"calls that end", time.Minute, 0},
-		{"calls that do not end", 4 * time.Second, 10},
+		{"calls that do not end", 12 * time.Second, 10},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			path := filepath.Join(t.TempDir(), "grpcx.db")

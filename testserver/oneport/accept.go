@@ -9,6 +9,7 @@ import (
 	"net"
 	"time"
 
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/peer"
 	"google.golang.org/grpc/status"
@@ -119,15 +120,46 @@ func (s *Server) admitNative(ctx context.Context, info *tap.Info) (context.Conte
 	if t := info.Header["content-type"]; len(t) == 1 && t[0] != "application/grpc" && !nativeContentType(t[0]) {
 		return ctx, status.Errorf(codes.Unimplemented, "content type %.40q on a connection that began with application/grpc", t[0])
 	}
-	if s.weight.Load() <= int64(s.cfg.MaxCalls) {
-		return ctx, nil
-	}
-	if p, ok := peer.FromContext(ctx); ok {
-		if local, ok := p.LocalAddr.(localAddr); ok && local.conn.crowded(0) {
-			return ctx, tooManyCalls()
-		}
+	if c := connOf(ctx); c != nil && c.crowded(0) {
+		return ctx, tooManyCalls()
 	}
 	return ctx, nil
+}
+
+// countUnary counts the handlers of native gRPC while they run, which may be
+// longer than their clients stay.
+func (s *Server) countUnary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {
+	defer s.countHandler(ctx)()
+	return handler(ctx, req)
+}
+
+// countStream is countUnary for streams.
+func (s *Server) countStream(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	defer s.countHandler(stream.Context())()
+	return handler(srv, stream)
+}
+
+func (s *Server) countHandler(ctx context.Context) (end func()) {
+	c := connOf(ctx)
+	if c == nil {
+		return func() {}
+	}
+	s.handlers.Add(1)
+	c.handlers.Add(1)
+	return func() {
+		c.handlers.Add(-1)
+		s.handlers.Add(-1)
+	}
+}
+
+// connOf returns the connection of a native call.
+func connOf(ctx context.Context) *conn {
+	if p, ok := peer.FromContext(ctx); ok {
+		if local, ok := p.LocalAddr.(localAddr); ok {
+			return local.conn
+		}
+	}
+	return nil
 }
 
 func tooManyCalls() error {

@@ -29,7 +29,7 @@ type conn struct {
 
 	calls    atomic.Int32 // open ones
 	weight   atomic.Int64 // of the open calls
-	handlers atomic.Int64 // of net/http that run; they may outlive their calls
+	handlers atomic.Int64 // that run; they may outlive their calls
 	broken   atomic.Bool  // writing has failed
 	last     atomic.Bool  // over HTTP/1.1 the rest of a request was not read, so there is no next one
 	answered atomic.Bool  // an answer has begun, so the client is more than a visitor

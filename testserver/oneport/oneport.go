@@ -110,7 +110,7 @@ type Server struct {
 	connections *connections
 	calls       atomic.Int64 // open ones
 	weight      atomic.Int64 // of the open calls
-	handlers    atomic.Int64 // of net/http that run
+	handlers    atomic.Int64 // that run
 
 	start     sync.Once
 	toNative  *handoff
@@ -156,12 +156,14 @@ func (s *Server) nativeOptions() []grpc.ServerOption {
 		// Held by idle connections too; larger messages do not pass through it.
 		grpc.ReadBufferSize(4 << 10),
 	}
+	unary, stream := []grpc.UnaryServerInterceptor{s.countUnary}, []grpc.StreamServerInterceptor{s.countStream}
 	if s.cfg.UnaryInterceptor != nil {
-		opts = append(opts, grpc.ChainUnaryInterceptor(s.cfg.UnaryInterceptor))
+		unary = append(unary, s.cfg.UnaryInterceptor)
 	}
 	if s.cfg.StreamInterceptor != nil {
-		opts = append(opts, grpc.ChainStreamInterceptor(s.cfg.StreamInterceptor))
+		stream = append(stream, s.cfg.StreamInterceptor)
 	}
+	opts = append(opts, grpc.ChainUnaryInterceptor(unary...), grpc.ChainStreamInterceptor(stream...))
 	if s.cfg.UnknownHandler != nil {
 		opts = append(opts, grpc.UnknownServiceHandler(s.cfg.UnknownHandler))
 	}

@@ -1,6 +1,8 @@
 package oneport
 
 import (
+	"maps"
+	"slices"
 	"sync"
 )
 
@@ -105,6 +107,16 @@ func (s *connections) dismiss() {
 	s.stopped = true
 	for c := range s.all {
 		c.dismiss()
+	}
+}
+
+// close closes all connections.
+func (s *connections) close() {
+	s.mu.Lock()
+	all := slices.Collect(maps.Keys(s.all))
+	s.mu.Unlock()
+	for _, c := range all {
+		_ = c.Close()
 	}
 }
 

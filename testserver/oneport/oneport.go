@@ -254,6 +254,7 @@ func (s *Server) finish() {
 	_ = s.toNative.Close()
 	_ = s.toWeb.Close()
 	s.serving.Wait()
+	s.connections.close() // net/http forgets connections shortly before it closes them
 }
 
 // closeListeners stops accepting, and dismisses the clients that have not made a

@@ -1,0 +1,182 @@
+// Package codegen turns descriptors into JavaScript and TypeScript, in memory: it
+// opens no files and makes no calls.
+//
+// The modules of messages, x_pb, are byte for byte those of protoc-gen-es 2.17.0
+// but for their first line, so that whatever works with protobuf-es works with
+// them.
+package codegen
+
+import (
+	"fmt"
+	"path"
+	"strings"
+
+	"google.golang.org/protobuf/types/descriptorpb"
+)
+
+// Target is a kind of file to generate.
+type Target string
+
+// The targets.
+const (
+	TS  Target = "ts"  // TypeScript
+	JS  Target = "js"  // JavaScript
+	DTS Target = "dts" // the types of JavaScript
+)
+
+// Options are those of protoc-gen-es, by its names where they differ.
+type Options struct {
+	Targets []Target
+	// Header is the first line of each file, without "// "; it names the generator.
+	Header string
+
+	TSNoCheck       bool     // ts_nocheck
+	ImportExtension string   // import_extension: "" (none), "js" or "ts"
+	RewriteImports  []Import // rewrite_imports
+	MapImports      []Import // map_imports
+	CommonJS        bool     // js_import_style=legacy_commonjs
+	KeepEmptyFiles  bool     // keep_empty_files
+	JSONTypes       bool     // json_types
+	ErasableSyntax  bool     // erasable_syntax
+
+	ValidLegacyRequired        bool // valid_types=legacy_required
+	ValidProtovalidateRequired bool // valid_types=protovalidate_required
+}
+
+// Import says where the imports that a pattern matches come from.
+type Import struct{ Pattern, Target string }
+
+// Request says what to generate. Its descriptors may come from anywhere.
+type Request struct {
+	// Files are the files to generate and all that they import, each after its
+	// imports.
+	Files []*descriptorpb.FileDescriptorProto
+	// Source has the files to generate with their options of source retention,
+	// where these are not in Files.
+	Source []*descriptorpb.FileDescriptorProto
+	// Generate has the names of the files to generate.
+	Generate []string
+	Options  Options
+}
+
+// File is a generated file. Its name is a relative path with slashes that stays
+// below the folder that it is written to.
+type File struct {
+	Name    string
+	Content string
+}
+
+// Generate returns the generated files, target by target, in the order of the
+// request's files.
+func Generate(r Request) ([]File, error) {
+	files, err := model(r.Files, r.Source)
+	if err != nil {
+		return nil, err
+	}
+	g, err := newGenerator(r, files)
+	if err != nil {
+		return nil, err
+	}
+	var all []File
+	for _, target := range r.Options.Targets {
+		for _, f := range files {
+			if !g.generated[f.proto.GetName()] {
+				continue
+			}
+			if m := g.messages(f, target); m != "" || r.Options.KeepEmptyFiles {
+				all = append(all, File{Name: f.name + "_pb" + target.extension(), Content: preamble(f, r.Options.Header, r.Options.TSNoCheck) + "\n" + m})
+			}
+		}
+	}
+	return all, nil
+}
+
+func (t Target) extension() string {
+	if t == DTS {
+		return ".d.ts"
+	}
+	return "." + string(t)
+}
+
+// generator makes the modules of one request.
+type generator struct {
+	opts      *Options
+	generated map[string]bool // by name of file
+	maps      importRules
+	rewrites  importRules
+}
+
+func newGenerator(r Request, files []*file) (*generator, error) {
+	g := &generator{opts: &r.Options, generated: map[string]bool{}}
+	known := map[string]bool{}
+	for _, f := range files {
+		known[f.proto.GetName()] = true
+	}
+	for _, name := range r.Generate {
+		if !known[name] {
+			return nil, fmt.Errorf("file to generate %q is not there", name)
+		}
+		if err := checkPath(name); err != nil {
+			return nil, err
+		}
+		g.generated[name] = true
+	}
+	var err error
+	if g.maps, err = newImportRules(r.Options.MapImports, mapPattern); err != nil {
+		return nil, err
+	}
+	g.rewrites, err = newImportRules(r.Options.RewriteImports, rewritePattern)
+	return g, err
+}
+
+// checkPath refuses names that would leave the folder that they are written to,
+// on any operating system, or that would not come out as they went in.
+func checkPath(name string) error {
+	if name == "" || name != path.Clean(name) || path.IsAbs(name) || name == ".." || strings.HasPrefix(name, "../") ||
+		strings.ContainsAny(name, `\:*?"<>|`) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return fmt.Errorf("file name %q is not a safe relative path", name)
+	}
+	return nil
+}
+
+func (g *generator) messages(f *file, target Target) string {
+	e := &emitter{
+		module: &module{name: f.name + "_pb" + target.extension(), commonJS: target == JS && g.opts.CommonJS, rewrite: g.rewrite},
+		file:   f, target: target, opts: g.opts, from: g.modulePath,
+	}
+	if target == JS {
+		e.emitJavaScript()
+	} else {
+		e.emitTypes()
+	}
+	return e.String()
+}
+
+// modulePath is where a file's module is imported from, before rewriting.
+func (g *generator) modulePath(f *file) string {
+	name := f.proto.GetName()
+	if from, ok := wellKnown(name); ok && !g.generated[name] {
+		return from
+	}
+	if target, ok := g.maps.find(name); ok {
+		return strings.TrimSuffix(target, "/") + "/" + f.name + "_pb.js"
+	}
+	return "./" + f.name + "_pb.js"
+}
+
+// wellKnown returns the module of the runtime that has the types of a file.
+func wellKnown(name string) (string, bool) {
+	base, ok := strings.CutPrefix(name, "google/protobuf/")
+	base, isProto := strings.CutSuffix(base, ".proto")
+	if !ok || !isProto {
+		return "", false
+	}
+	switch base {
+	case "compiler/plugin", "any", "descriptor", "duration", "empty", "field_mask", "struct", "timestamp", "wrappers":
+		return runtimePackage + "/wkt", true
+	case "api", "c_sharp_features", "cpp_features", "cpp_file_options", "cpp_options", "go_features", "java_features",
+		"json_enumvalue_options", "json_options", "source_context", "type":
+		return runtimePackage + "/wkt/google/protobuf/" + base + "_pb.js", true
+	}
+	return "", false
+}

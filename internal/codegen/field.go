@@ -14,6 +14,7 @@ func (m *modeler) addFields(msg *message) error {
 	for i, o := range msg.proto.GetOneofDecl() {
 		oneofs[i] = &oneof{parent: msg, name: o.GetName(), path: pathIn(msg.path, 8, i)}
 	}
+	taken := memberNames{}
 	for i, p := range msg.proto.GetField() {
 		f := &field{
 			element: newElement(msg.file, msg, p.GetName(), pathIn(msg.path, 2, i), i, p.GetOptions().GetDeprecated()),
@@ -29,7 +30,7 @@ func (m *modeler) addFields(msg *message) error {
 		// The oneof of a proto3 optional field is not one of the source.
 		if p.OneofIndex == nil || p.GetProto3Optional() {
 			f.localName = safeProperty(f.localName)
-			msg.members = append(msg.members, member{field: f})
+			taken.add(msg, member{field: f}, f.localName)
 			continue
 		}
 		if int(p.GetOneofIndex()) >= len(oneofs) || p.GetOneofIndex() < 0 {
@@ -37,11 +38,23 @@ func (m *modeler) addFields(msg *message) error {
 		}
 		f.oneof = oneofs[p.GetOneofIndex()]
 		if len(f.oneof.fields) == 0 {
-			msg.members = append(msg.members, member{oneof: f.oneof})
+			taken.add(msg, member{oneof: f.oneof}, f.oneof.localName())
 		}
 		f.oneof.fields = append(f.oneof.fields, f)
 	}
 	return nil
+}
+
+// memberNames are the properties of a message's shape.
+type memberNames map[string]bool
+
+// add leaves out a member whose property is there: foo_bar and fooBar are one
+// property of protobuf-es, and a type has it once.
+func (n memberNames) add(msg *message, m member, name string) {
+	if !n[name] {
+		n[name] = true
+		msg.members = append(msg.members, m)
+	}
 }
 
 func (m *modeler) extension(f *file, parent *message, p *descriptorpb.FieldDescriptorProto, path []int32, index int) (*field, error) {

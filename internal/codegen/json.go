@@ -1,6 +1,7 @@
 package codegen
 
 import (
+	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/types/descriptorpb"
@@ -31,25 +32,40 @@ func (e *emitter) messageJSON(m *message) {
 			break
 		}
 		e.print(typ, " = {")
-		for i, f := range m.fields {
-			e.print(docBlock(f.doc(), "  "))
-			e.print("  ", propertyName(f.jsonName), "?: ", e.fieldJSON(f), ";")
-			if i < len(m.fields)-1 {
+		names := map[string]bool{}
+		for _, f := range m.fields {
+			if names[f.jsonName] {
+				continue // protoc warns of it, and takes it in proto2
+			}
+			if len(names) > 0 {
 				e.print()
 			}
+			names[f.jsonName] = true
+			e.print(docBlock(f.doc(), "  "))
+			e.print("  ", propertyName(f.jsonName), "?: ", e.fieldJSON(f), ";")
 		}
 		e.print("};")
 	}
 	e.print()
 }
 
-// propertyName quotes what cannot stand as a property by itself.
+// propertyName quotes what is no identifier, as protoc-gen-es does for JSON names.
 func propertyName(name string) string {
 	if name == "" || name[0] >= '0' && name[0] <= '9' ||
 		strings.ContainsFunc(name, func(r rune) bool { return !identifierRune(r) && r != '$' }) {
 		return quote(name)
 	}
 	return name
+}
+
+// propertyKey quotes only what cannot stand as a property by itself. A field
+// called _1a has the property "1a" and one called _1 has 1, as protoc-gen-es has
+// it for both.
+func propertyKey(name string) string {
+	if n, err := strconv.ParseInt(name, 10, 53); err == nil && strconv.FormatInt(n, 10) == name {
+		return name
+	}
+	return propertyName(name)
 }
 
 func (e *emitter) fieldJSON(f *field) []any {

@@ -75,6 +75,8 @@ type oneof struct {
 	fields []*field
 }
 
+func (o *oneof) localName() string { return safeProperty(camelCase(o.name)) }
+
 type enum struct {
 	element
 	proto  *descriptorpb.EnumDescriptorProto
@@ -99,6 +101,7 @@ type method struct {
 	parent        *service
 	proto         *descriptorpb.MethodDescriptorProto
 	localName     string
+	hidden        bool // a later method of the same service has that local name
 	path          []int32
 	input, output *message
 }
@@ -363,6 +366,10 @@ func (m *modeler) addService(f *file, p *descriptorpb.ServiceDescriptorProto, pa
 		}
 		if err != nil {
 			return fmt.Errorf("method %s.%s: %w", s.typeName, mp.GetName(), err)
+		}
+		// Of Get and get, protobuf-es has the last.
+		for _, other := range s.methods {
+			other.hidden = other.hidden || other.localName == mt.localName
 		}
 		s.methods = append(s.methods, mt)
 	}

@@ -22,7 +22,7 @@ type names struct {
 // so that it is those that give way.
 func nameAll(f *file) *names {
 	taken := map[string]bool{}
-	unique := func(into map[any]string, key any, ideal string) {
+	unique := func(into map[any]string, key any, ideal string, safe func(string) string) {
 		name := ideal
 		for i := 0; ; i++ {
 			salt := ""
@@ -32,7 +32,7 @@ func nameAll(f *file) *names {
 			case i > 1:
 				salt = "$" + strconv.Itoa(i-1)
 			}
-			if name = safeIdentifier(ideal + salt); !taken[name] {
+			if name = safe(ideal + salt); !taken[name] {
 				break
 			}
 		}
@@ -43,25 +43,25 @@ func nameAll(f *file) *names {
 	types := f.types()
 	for _, t := range types {
 		if isType(t) {
-			unique(n.shape, t, identifier(t))
+			unique(n.shape, t, identifier(t), func(name string) string { return safeType(t, name) })
 		}
 	}
-	unique(n.desc, f, "file_"+underscored(f.name))
+	unique(n.desc, f, "file_"+underscored(f.name), safeIdentifier)
 	for _, t := range types {
 		if isType(t) {
-			unique(n.desc, t, identifier(t)+"Schema")
+			unique(n.desc, t, identifier(t)+"Schema", safeIdentifier)
 		} else {
-			unique(n.desc, t, identifier(t))
+			unique(n.desc, t, identifier(t), safeValue)
 		}
 	}
 	for _, t := range types {
 		if isType(t) {
-			unique(n.json, t, identifier(t)+"Json")
+			unique(n.json, t, identifier(t)+"Json", safeIdentifier)
 		}
 	}
 	for _, t := range types {
 		if isType(t) {
-			unique(n.valid, t, identifier(t)+"Valid")
+			unique(n.valid, t, identifier(t)+"Valid", safeIdentifier)
 		}
 	}
 	return n
@@ -156,13 +156,37 @@ const reservedIdentifiers = " break case catch class const continue debugger def
 	" void while with yield enum implements interface let package private protected public static Object bigint" +
 	" number boolean string object globalThis Uint8Array Partial "
 
-// unsafeIdentifiers are words that it does use, though no type or no constant
-// may be called so. They are the deviations from its output; see deviations.
-const unsafeIdentifiers = ""
+// unsafeTypes and unsafeValues are words that protoc-gen-es does use, though
+// TypeScript takes none of them for the name of a type, or of a value. Where they
+// are escaped, the output deviates from its (docs/codegen.md).
+const (
+	unsafeTypes  = " any as await infer keyof never readonly symbol undefined unique unknown "
+	unsafeValues = " arguments await eval "
+)
 
 func safeIdentifier(name string) string {
-	if strings.Contains(reservedIdentifiers, " "+name+" ") {
-		return name + "$"
+	return escaped(name, reservedIdentifiers)
+}
+
+// safeType is for what stands where types do, and an enum where values do, too.
+func safeType(t any, name string) string {
+	name = escaped(name, reservedIdentifiers, unsafeTypes)
+	if _, ok := t.(*enum); ok {
+		name = escaped(name, unsafeValues)
+	}
+	return name
+}
+
+// safeValue is for constants.
+func safeValue(name string) string {
+	return escaped(name, reservedIdentifiers, unsafeValues)
+}
+
+func escaped(name string, words ...string) string {
+	for _, list := range words {
+		if strings.Contains(list, " "+name+" ") {
+			return name + "$"
+		}
 	}
 	return name
 }
@@ -277,7 +301,7 @@ const lastEdition = descriptorpb.Edition(1002)
 // makes them, but a hostile server can, and they are printed as code.
 func checkNames(f *descriptorpb.FileDescriptorProto) error {
 	check := func(kind, name string) error {
-		if name == "" || strings.ContainsFunc(name, func(r rune) bool { return !identifierRune(r) }) {
+		if name == "" || name[0] >= '0' && name[0] <= '9' || strings.ContainsFunc(name, func(r rune) bool { return !identifierRune(r) }) {
 			return fmt.Errorf("%q: invalid %s name %q", f.GetName(), kind, name)
 		}
 		return nil

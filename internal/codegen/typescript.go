@@ -42,9 +42,15 @@ func (e *emitter) typeNamed(t any, in func(*names) map[any]string) symbol {
 	return symbol{name: in(f.names)[t], from: e.from(f), typeOnly: true}
 }
 
-func (e *emitter) shape(t any) symbol { return e.typeNamed(t, func(n *names) map[any]string { return n.shape }) }
-func (e *emitter) json(t any) symbol  { return e.typeNamed(t, func(n *names) map[any]string { return n.json }) }
-func (e *emitter) valid(t any) symbol { return e.typeNamed(t, func(n *names) map[any]string { return n.valid }) }
+func (e *emitter) shape(t any) symbol {
+	return e.typeNamed(t, func(n *names) map[any]string { return n.shape })
+}
+func (e *emitter) json(t any) symbol {
+	return e.typeNamed(t, func(n *names) map[any]string { return n.json })
+}
+func (e *emitter) valid(t any) symbol {
+	return e.typeNamed(t, func(n *names) map[any]string { return n.valid })
+}
 
 // exportType declares a type, exportConst a constant; a declaration file has no
 // values to give.
@@ -189,7 +195,7 @@ func (e *emitter) members(m *message, valid bool) {
 
 func (e *emitter) oneofMember(o *oneof, valid bool) {
 	e.print(docBlock(o.doc(), "  "))
-	e.print("  ", safeProperty(camelCase(o.name)), ": {")
+	e.print("  ", propertyKey(o.localName()), ": {")
 	for i, f := range o.fields {
 		if i > 0 {
 			e.print("  } | {")
@@ -209,9 +215,9 @@ func (e *emitter) fieldMember(f *field, valid bool) {
 		optional = false
 	}
 	if optional {
-		e.print("  ", f.localName, "?: ", typ, " | undefined;")
+		e.print("  ", propertyKey(f.localName), "?: ", typ, " | undefined;")
 	} else {
-		e.print("  ", f.localName, ": ", typ, ";")
+		e.print("  ", propertyKey(f.localName), ": ", typ, ";")
 	}
 }
 
@@ -342,6 +348,9 @@ func (e *emitter) enumValues(en *enum, entry func(*enumValue) []any) {
 func (e *emitter) serviceShape(s *service) []any {
 	shape := []any{"{\n"}
 	for _, m := range s.methods {
+		if m.hidden {
+			continue
+		}
 		shape = append(shape, docBlock(m.doc(), "  "), "\n",
 			"  ", m.localName, ": {\n",
 			"    methodKind: ", quote(m.kind()), ";\n",

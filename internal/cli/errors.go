@@ -67,6 +67,7 @@ const (
 	exitOK          = 0
 	exitFailure     = 1
 	exitUsage       = 2
+	exitVerdict     = 3
 	exitStatus      = 64 // plus the gRPC code
 	exitInterrupted = 130
 )

@@ -92,6 +92,7 @@ unix:/path, dns:///name:port, or demo: a reference server inside the process.`,
 		newHealthCommand(p),
 		newExportCommand(p),
 		newServeCommand(p),
+		newGenCommand(p),
 		newExitCodesTopic(),
 	)
 	return root

@@ -165,7 +165,7 @@ func (g *generator) modulePath(f *file) string {
 }
 
 // wellKnown returns the module of the runtime that has the types of a file.
-func wellKnown(name string) (string, bool) {
+func wellKnown(name string) (from string, ok bool) {
 	base, ok := strings.CutPrefix(name, "google/protobuf/")
 	base, isProto := strings.CutSuffix(base, ".proto")
 	if !ok || !isProto {
@@ -179,4 +179,11 @@ func wellKnown(name string) (string, bool) {
 		return runtimePackage + "/wkt/google/protobuf/" + base + "_pb.js", true
 	}
 	return "", false
+}
+
+// WellKnown tells whether the runtime has the types of the file of that name, so
+// that it need not be generated.
+func WellKnown(name string) bool {
+	_, ok := wellKnown(name)
+	return ok
 }

@@ -1,0 +1,16 @@
+#!/bin/sh
+# Installs what the tests behind the build tag "codegen" hold internal/codegen
+# against: protoc-gen-es, three TypeScript compilers and .proto files, as the lock
+# file pins them, in .cache/codegen.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+cache=$here/../../../.cache/codegen
+
+mkdir -p "$cache"
+if cmp -s "$here/package-lock.json" "$cache/installed.json"; then
+	exit 0
+fi
+cp "$here/package.json" "$here/package-lock.json" "$here/.npmrc" "$cache"
+cd "$cache"
+npm ci --ignore-scripts --no-audit --no-fund --loglevel=error
+cp package-lock.json installed.json

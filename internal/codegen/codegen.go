@@ -10,6 +10,8 @@ import (
 	"fmt"
 	"path"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"google.golang.org/protobuf/types/descriptorpb"
 )
@@ -69,7 +71,7 @@ type File struct {
 // Generate returns the generated files, target by target, in the order of the
 // request's files.
 func Generate(r Request) ([]File, error) {
-	files, err := model(r.Files, r.Source)
+	files, err := model(r.Files, r.Source, r.Options.CommonJS)
 	if err != nil {
 		return nil, err
 	}
@@ -84,7 +86,8 @@ func Generate(r Request) ([]File, error) {
 				continue
 			}
 			if m := g.messages(f, target); m != "" || r.Options.KeepEmptyFiles {
-				all = append(all, File{Name: f.name + "_pb" + target.extension(), Content: preamble(f, r.Options.Header, r.Options.TSNoCheck) + "\n" + m})
+				content := preamble(f, r.Options.Header, r.Options.TSNoCheck) + "\n" + m
+				all = append(all, File{Name: f.module("_pb") + target.extension(), Content: strings.ToValidUTF8(content, "\uFFFD")})
 			}
 		}
 	}
@@ -108,17 +111,23 @@ type generator struct {
 
 func newGenerator(r Request, files []*file) (*generator, error) {
 	g := &generator{opts: &r.Options, generated: map[string]bool{}}
-	known := map[string]bool{}
+	known := map[string]*file{}
 	for _, f := range files {
-		known[f.proto.GetName()] = true
+		known[f.proto.GetName()] = f
 	}
+	sources := map[string]string{} // by module
 	for _, name := range r.Generate {
-		if !known[name] {
+		f := known[name]
+		if f == nil {
 			return nil, fmt.Errorf("file to generate %q is not there", name)
 		}
 		if err := checkPath(name); err != nil {
 			return nil, err
 		}
+		if other, ok := sources[f.module("")]; ok && other != name {
+			return nil, fmt.Errorf("files %q and %q have the same modules", other, name)
+		}
+		sources[f.module("")] = name
 		g.generated[name] = true
 	}
 	var err error
@@ -132,8 +141,13 @@ func newGenerator(r Request, files []*file) (*generator, error) {
 // checkPath refuses names that would leave the folder that they are written to,
 // on any operating system, or that would not come out as they went in.
 func checkPath(name string) error {
-	if name == "" || name != path.Clean(name) || path.IsAbs(name) || name == ".." || strings.HasPrefix(name, "../") ||
-		strings.ContainsAny(name, `\:*?"<>|`) || strings.ContainsFunc(name, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+	unsafe := name != path.Clean(name) || path.IsAbs(name) || !utf8.ValidString(name) ||
+		strings.ContainsAny(name, `\:*?"<>|`) || strings.ContainsFunc(name, unicode.IsControl)
+	for part := range strings.SplitSeq(name, "/") {
+		// Windows drops dots and spaces at the end of a part.
+		unsafe = unsafe || part == "" || part != strings.TrimRight(part, ". ")
+	}
+	if unsafe {
 		return fmt.Errorf("file name %q is not a safe relative path", name)
 	}
 	return nil
@@ -141,7 +155,7 @@ func checkPath(name string) error {
 
 func (g *generator) messages(f *file, target Target) string {
 	e := &emitter{
-		module: &module{name: f.name + "_pb" + target.extension(), commonJS: target == JS && g.opts.CommonJS, rewrite: g.rewrite},
+		module: &module{name: f.module("_pb") + target.extension(), commonJS: target == JS && g.opts.CommonJS, rewrite: g.rewrite},
 		file:   f, target: target, opts: g.opts, from: g.modulePath,
 	}
 	if target == JS {
@@ -159,9 +173,9 @@ func (g *generator) modulePath(f *file) string {
 		return from
 	}
 	if target, ok := g.maps.find(name); ok {
-		return strings.TrimSuffix(target, "/") + "/" + f.name + "_pb.js"
+		return strings.TrimSuffix(target, "/") + "/" + f.module("_pb") + ".js"
 	}
-	return "./" + f.name + "_pb.js"
+	return "./" + f.module("_pb") + ".js"
 }
 
 // wellKnown returns the module of the runtime that has the types of a file.

@@ -111,8 +111,12 @@ func (f *field) setMap(entry *message) error {
 			value = ef
 		}
 	}
-	if key == nil || value == nil || key.scalar == 0 || key.repeated || value.repeated {
+	if key == nil || value == nil || key.repeated || value.repeated || value.isMap() {
 		return errors.New("the entry of the map is not one")
+	}
+	switch key.scalar {
+	case 0, descriptorpb.FieldDescriptorProto_TYPE_BYTES, descriptorpb.FieldDescriptorProto_TYPE_FLOAT, descriptorpb.FieldDescriptorProto_TYPE_DOUBLE:
+		return errors.New("the key of the map has a type that keys cannot have")
 	}
 	f.mapKey, f.message, f.enum, f.scalar = key.scalar, value.message, value.enum, value.scalar
 	return nil

@@ -131,58 +131,51 @@ const maxShown = 5
 // compare has both generators respond to each request with each set of options.
 func compare(t *testing.T, o *oracle, requests []*pluginpb.CodeGeneratorRequest) (compared, differ int) {
 	t.Helper()
-	type job struct {
-		request []byte
-		options codegen.Options
-	}
-	var jobs []job
 	for _, r := range requests {
 		for _, s := range optionSets {
-			jobs = append(jobs, job{marshal(t, r, s.request()), s.identical()})
-		}
-	}
-	sent := make(chan error, 1)
-	go func() {
-		for _, j := range jobs {
-			if err := o.send(j.request); err != nil {
-				sent <- err
-				return
+			got, want := both(t, o, r, s)
+			compared += len(want)
+			for i := range want {
+				if got[i] == want[i] {
+					continue
+				}
+				if differ++; differ <= maxShown {
+					t.Errorf("%s is not %s of protoc-gen-es (-), %s:\n%s", got[i].Name, want[i].Name, s.parameters(),
+						cmp.Diff(strings.Split(want[i].Content, "\n"), strings.Split(got[i].Content, "\n")))
+				}
 			}
 		}
-		sent <- nil
-	}()
-	for _, j := range jobs {
-		got, err := generate(j.request, j.options)
-		want, oracleErr := o.receive()
-		switch {
-		case oracleErr != nil:
-			t.Fatalf("protoc-gen-es: %v", oracleErr)
-		case err != nil || want.GetError() != "":
-			t.Errorf("generate: %v; protoc-gen-es: %q", err, want.GetError())
-			continue
-		}
-		compared += len(want.GetFile())
-		if len(got) != len(want.GetFile()) {
-			t.Errorf("%d files for %s, protoc-gen-es has %d", len(got), j.options.Header, len(want.GetFile()))
-			continue
-		}
-		for i, f := range want.GetFile() {
-			if got[i].Name == f.GetName() && got[i].Content == f.GetContent() {
-				continue
-			}
-			if differ++; differ <= maxShown {
-				t.Errorf("%s is not %s of protoc-gen-es (-), %s:\n%s", got[i].Name, f.GetName(), j.options.Header,
-					cmp.Diff(strings.Split(f.GetContent(), "\n"), strings.Split(got[i].Content, "\n")))
-			}
-		}
-	}
-	if err := <-sent; err != nil {
-		t.Fatal(err)
 	}
 	if differ > maxShown {
 		t.Errorf("%d files differ", differ)
 	}
 	return compared, differ
+}
+
+// both returns what the two generators make of a request, file by file.
+func both(t *testing.T, o *oracle, r *pluginpb.CodeGeneratorRequest, s optionSet) (got, want []codegen.File) {
+	t.Helper()
+	request := marshal(t, r, s.request())
+	sent := make(chan error, 1)
+	go func() { sent <- o.send(request) }() // they work at the same time
+	got, err := generate(request, s.identical())
+	if err := <-sent; err != nil {
+		t.Fatalf("protoc-gen-es: %v", err)
+	}
+	response, oracleErr := o.receive()
+	if oracleErr != nil {
+		t.Fatalf("protoc-gen-es: %v", oracleErr)
+	}
+	if err != nil || response.GetError() != "" {
+		t.Fatalf("generate: %v; protoc-gen-es: %q", err, response.GetError())
+	}
+	for _, f := range response.GetFile() {
+		want = append(want, codegen.File{Name: f.GetName(), Content: f.GetContent()})
+	}
+	if len(got) != len(want) {
+		t.Fatalf("%d files for %s, protoc-gen-es has %d", len(got), s.parameters(), len(want))
+	}
+	return got, want
 }
 
 // generate responds to a serialized CodeGeneratorRequest.

@@ -1,7 +1,6 @@
 package codegen
 
 import (
-	"strconv"
 	"strings"
 
 	"google.golang.org/protobuf/types/descriptorpb"
@@ -62,7 +61,7 @@ func propertyName(name string) string {
 // called _1a has the property "1a" and one called _1 has 1, as protoc-gen-es has
 // it for both.
 func propertyKey(name string) string {
-	if n, err := strconv.ParseInt(name, 10, 53); err == nil && strconv.FormatInt(n, 10) == name {
+	if digits := strings.Trim(name, "0123456789") == ""; digits && name != "" && (name == "0" || name[0] != '0') {
 		return name
 	}
 	return propertyName(name)

@@ -2,6 +2,7 @@ package codegen
 
 import (
 	"fmt"
+	"path"
 	"slices"
 	"strings"
 
@@ -19,6 +20,7 @@ type file struct {
 	proto    *descriptorpb.FileDescriptorProto // with options of source retention
 	embedded *descriptorpb.FileDescriptorProto // as generated code carries it
 	name     string                            // path without ".proto"
+	commonJS bool                              // whether its JavaScript is a CommonJS module
 	deps     []*file
 
 	messages   []*message // without the entries of map fields
@@ -87,6 +89,7 @@ type enumValue struct {
 	parent    *enum
 	proto     *descriptorpb.EnumValueDescriptorProto
 	localName string
+	hidden    bool // a later value of the same enum has that local name
 	jsonName  string
 	path      []int32
 }
@@ -153,16 +156,25 @@ func (f *file) edition() descriptorpb.Edition {
 	return f.proto.GetEdition()
 }
 
+// module is the path of one of the file's modules, such as "x_pb", without its
+// extension.
+func (f *file) module(suffix string) string {
+	dir, base := path.Split(f.name)
+	// TypeScript takes any x.d.y.ts for declarations.
+	return dir + strings.ReplaceAll(base, ".d.", ".d_") + suffix
+}
+
 // modeler builds the model of a set of files, each after its imports.
 type modeler struct {
-	files map[string]*file
-	types map[string]any // *message or *enum, by full name
-	order []*file
+	files    map[string]*file
+	types    map[string]any // *message or *enum, by full name
+	order    []*file
+	commonJS bool
 }
 
 // model returns the files in the order of protos.
-func model(protos, source []*descriptorpb.FileDescriptorProto) ([]*file, error) {
-	m := &modeler{files: map[string]*file{}, types: map[string]any{}}
+func model(protos, source []*descriptorpb.FileDescriptorProto, commonJS bool) ([]*file, error) {
+	m := &modeler{files: map[string]*file{}, types: map[string]any{}, commonJS: commonJS}
 	for _, p := range protos {
 		if err := checkNames(p); err != nil {
 			return nil, err
@@ -205,7 +217,7 @@ func (m *modeler) add(p, embedded *descriptorpb.FileDescriptorProto) error {
 	if m.files[p.GetName()] != nil {
 		return fmt.Errorf("the file is there twice")
 	}
-	f := &file{proto: p, embedded: embedded, name: strings.TrimSuffix(p.GetName(), ".proto")}
+	f := &file{proto: p, embedded: embedded, name: strings.TrimSuffix(p.GetName(), ".proto"), commonJS: m.commonJS}
 	if edition := f.edition(); edition < descriptorpb.Edition_EDITION_PROTO2 || edition > lastEdition {
 		return fmt.Errorf("unsupported syntax %q or edition %v", p.GetSyntax(), p.GetEdition())
 	}
@@ -311,17 +323,20 @@ func (m *modeler) declare(typeName string, t any) error {
 
 func (m *modeler) addEnum(into *[]*enum, f *file, parent *message, p *descriptorpb.EnumDescriptorProto, path []int32) error {
 	e := &enum{element: newElement(f, parent, p.GetName(), path, len(*into), p.GetOptions().GetDeprecated()), proto: p}
-	prefix := sharedPrefix(p)
+	prefix, last := sharedPrefix(p), map[string]*enumValue{}
 	for i, v := range p.GetValue() {
 		jsonName, err := customJSONName(v)
 		if err != nil {
 			return err
 		}
-		e.values = append(e.values, &enumValue{
-			parent: e, proto: v, path: pathIn(path, 2, i),
-			localName: safeProperty(v.GetName()[prefix:]),
-			jsonName:  jsonName,
-		})
+		localName := safeProperty(v.GetName()[prefix:])
+		value := &enumValue{parent: e, proto: v, path: pathIn(path, 2, i), localName: localName, jsonName: jsonName}
+		// Of E_A and e_A, protobuf-es has the last.
+		if other := last[localName]; other != nil {
+			other.hidden = true
+		}
+		last[localName] = value
+		e.values = append(e.values, value)
 	}
 	*into = append(*into, e)
 	return m.declare(e.typeName, e)
@@ -358,6 +373,7 @@ func (m *modeler) addMessage(into *[]*message, f *file, parent *message, p *desc
 
 func (m *modeler) addService(f *file, p *descriptorpb.ServiceDescriptorProto, path []int32, index int) error {
 	s := &service{element: newElement(f, nil, p.GetName(), path, index, p.GetOptions().GetDeprecated()), proto: p}
+	last := map[string]*method{}
 	for i, mp := range p.GetMethod() {
 		mt := &method{parent: s, proto: mp, localName: methodName(mp.GetName()), path: pathIn(path, 2, i)}
 		var err error
@@ -368,9 +384,10 @@ func (m *modeler) addService(f *file, p *descriptorpb.ServiceDescriptorProto, pa
 			return fmt.Errorf("method %s.%s: %w", s.typeName, mp.GetName(), err)
 		}
 		// Of Get and get, protobuf-es has the last.
-		for _, other := range s.methods {
-			other.hidden = other.hidden || other.localName == mt.localName
+		if other := last[mt.localName]; other != nil {
+			other.hidden = true
 		}
+		last[mt.localName] = mt
 		s.methods = append(s.methods, mt)
 	}
 	f.services = append(f.services, s)

@@ -43,7 +43,7 @@ func nameAll(f *file) *names {
 	types := f.types()
 	for _, t := range types {
 		if isType(t) {
-			unique(n.shape, t, identifier(t), func(name string) string { return safeType(t, name) })
+			unique(n.shape, t, identifier(t), func(name string) string { return f.safeType(t, name) })
 		}
 	}
 	unique(n.desc, f, "file_"+underscored(f.name), safeIdentifier)
@@ -51,7 +51,7 @@ func nameAll(f *file) *names {
 		if isType(t) {
 			unique(n.desc, t, identifier(t)+"Schema", safeIdentifier)
 		} else {
-			unique(n.desc, t, identifier(t), safeValue)
+			unique(n.desc, t, identifier(t), f.safeValue)
 		}
 	}
 	for _, t := range types {
@@ -156,12 +156,13 @@ const reservedIdentifiers = " break case catch class const continue debugger def
 	" void while with yield enum implements interface let package private protected public static Object bigint" +
 	" number boolean string object globalThis Uint8Array Partial "
 
-// unsafeTypes and unsafeValues are words that protoc-gen-es does use, though
-// TypeScript takes none of them for the name of a type, or of a value. Where they
-// are escaped, the output deviates from its (docs/codegen.md).
+// Words that protoc-gen-es does use, though TypeScript takes none of them for the
+// name of a type or of a value, and a CommonJS module cannot have constants of
+// those names. Where they are escaped, the output deviates (docs/codegen.md).
 const (
-	unsafeTypes  = " any as await infer keyof never readonly symbol undefined unique unknown "
-	unsafeValues = " arguments await eval "
+	unsafeTypes    = " any as await infer keyof never readonly symbol undefined unique unknown "
+	unsafeValues   = " arguments await eval "
+	unsafeCommonJS = " exports module require __dirname __esModule __filename "
 )
 
 func safeIdentifier(name string) string {
@@ -169,16 +170,19 @@ func safeIdentifier(name string) string {
 }
 
 // safeType is for what stands where types do, and an enum where values do, too.
-func safeType(t any, name string) string {
+func (f *file) safeType(t any, name string) string {
 	name = escaped(name, reservedIdentifiers, unsafeTypes)
 	if _, ok := t.(*enum); ok {
-		name = escaped(name, unsafeValues)
+		name = f.safeValue(name)
 	}
 	return name
 }
 
 // safeValue is for constants.
-func safeValue(name string) string {
+func (f *file) safeValue(name string) string {
+	if f.commonJS {
+		name = escaped(name, unsafeCommonJS)
+	}
 	return escaped(name, reservedIdentifiers, unsafeValues)
 }
 

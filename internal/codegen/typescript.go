@@ -169,7 +169,11 @@ func (e *emitter) messageShape(m *message) {
 // messageValid is the shape of messages in which all that is required is there.
 func (e *emitter) messageValid(m *message) {
 	if !e.opts.hasValidType(m) {
-		e.print(e.exportType(e.valid(m).name), " = ", e.shape(m), ";")
+		var shape any = e.shape(m)
+		if e.shape(m).name == "intrinsic" {
+			shape = []any{"(", shape, ")"} // TypeScript takes the bare word for one of its own
+		}
+		e.print(e.exportType(e.valid(m).name), " = ", shape, ";")
 		e.print()
 		return
 	}
@@ -260,14 +264,14 @@ func (e *emitter) messageFieldType(f *field, valid bool) any {
 // wrapped returns the type that a wrapper such as google.protobuf.Int32Value
 // wraps, or 0.
 func wrapped(m *message) descriptorpb.FieldDescriptorProto_Type {
-	kind, ok := strings.CutPrefix(m.typeName, "google.protobuf.")
-	if !ok || m.file.proto.GetName() != "google/protobuf/wrappers.proto" {
+	name, ok := strings.CutPrefix(m.typeName, "google.protobuf.")
+	if !ok || len(m.fields) == 0 {
 		return 0
 	}
-	switch kind {
+	switch name {
 	case "DoubleValue", "FloatValue", "Int64Value", "UInt64Value", "Int32Value", "UInt32Value", "BoolValue", "StringValue", "BytesValue":
-		if len(m.fields) == 1 {
-			return m.fields[0].scalar
+		if f := m.fields[0]; f.name == "value" && f.proto.GetNumber() == 1 && !f.repeated && !f.isMap() {
+			return f.scalar
 		}
 	}
 	return 0
@@ -335,10 +339,15 @@ func (e *emitter) enumObject(en *enum) {
 }
 
 func (e *emitter) enumValues(en *enum, entry func(*enumValue) []any) {
-	for i, v := range en.values {
-		if i > 0 {
+	first := true
+	for _, v := range en.values {
+		if v.hidden {
+			continue
+		}
+		if !first {
 			e.print()
 		}
+		first = false
 		e.print(docBlock(v.doc(), "  "))
 		e.print("  ", entry(v), ",")
 	}

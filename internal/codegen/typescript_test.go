@@ -25,8 +25,6 @@ func strictest(more map[string]any) map[string]any {
 		"verbatimModuleSyntax": true, "skipLibCheck": false, "noEmit": true,
 		"target": "es2022", "module": "esnext", "moduleResolution": "bundler", "types": []string{},
 		"noImplicitOverride": true, "noUnusedLocals": true, "isolatedModules": true,
-		// Fixtures hold types whose names differ in their case alone.
-		"forceConsistentCasingInFileNames": false,
 	}
 	for k, v := range more {
 		o[k] = v

@@ -23,7 +23,12 @@ type corpus struct {
 	imports []string // further folders that imports may be in
 	under   []string // the folders below the root to take; all without any
 	floor   int      // files that compile at the least
+	// deviate are those whose names are among the deviations.
+	deviate []string
 }
+
+// fixtures have every construct of the language.
+var fixtures = corpus{name: "fixtures", root: "testdata/proto", floor: 61}
 
 // compiled are the files of a corpus.
 type compiled struct {

@@ -21,6 +21,7 @@ import (
 // TestDeviations shows for each deviation that what protoc-gen-es writes is
 // refused by every compiler, or by Node, and what is written instead is not.
 func TestDeviations(t *testing.T) {
+	t.Parallel()
 	o := startOracle(t)
 	theirs, ours := t.TempDir(), t.TempDir()
 	loaded := map[string]bool{} // by folder: judged by Node and not by a compiler

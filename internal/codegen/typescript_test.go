@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -61,11 +62,14 @@ var layouts = []struct {
 	},
 }
 
+// TestTypeScript has every compiler take what is generated for the fixtures and
+// for hostile names.
 func TestTypeScript(t *testing.T) {
-	fixtures := corpus{name: "fixtures", root: "testdata/proto"}.compile(t)
-	requests := fixtures.requests(t)
+	t.Parallel()
+	requests := slices.Concat(fixtures.compile(t).requests(t), hostileNames(t).requests(t))
 	for _, l := range layouts {
 		t.Run(l.name, func(t *testing.T) {
+			t.Parallel()
 			dir := t.TempDir()
 			n := 0
 			for _, r := range requests {
@@ -87,9 +91,9 @@ func TestTypeScript(t *testing.T) {
 // TestTypes compiles programs that use generated types as they are meant to be
 // used, and that must not compile where they say so by @ts-expect-error.
 func TestTypes(t *testing.T) {
-	fixtures := corpus{name: "fixtures", root: "testdata/proto"}.compile(t)
+	t.Parallel()
 	dir := t.TempDir()
-	for _, r := range fixtures.requests(t) {
+	for _, r := range fixtures.compile(t).requests(t) {
 		writeFiles(t, dir, generateFor(t, r, codegen.Options{Targets: []codegen.Target{codegen.TS}, JSONTypes: true, ValidLegacyRequired: true, ValidProtovalidateRequired: true}))
 	}
 	programs, err := filepath.Glob("testdata/typescript/*.ts")

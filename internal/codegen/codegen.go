@@ -121,9 +121,6 @@ func newGenerator(r Request, files []*file) (*generator, error) {
 		if f == nil {
 			return nil, fmt.Errorf("file to generate %q is not there", name)
 		}
-		if err := checkPath(name); err != nil {
-			return nil, err
-		}
 		if other, ok := sources[f.module("")]; ok && other != name {
 			return nil, fmt.Errorf("files %q and %q have the same modules", other, name)
 		}

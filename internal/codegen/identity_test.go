@@ -191,6 +191,19 @@ func mustDeviate(t *testing.T, o *oracle, name string, requests []*pluginpb.Code
 	}
 }
 
+// TestCraftedIdentity compares what is made of descriptors that no compiler makes,
+// where they are taken at all.
+func TestCraftedIdentity(t *testing.T) {
+	t.Parallel()
+	o := startOracle(t)
+	for _, c := range craftedRequests() {
+		if c.err != "" || c.differs != "" {
+			continue
+		}
+		t.Run(c.name, func(t *testing.T) { compare(t, o, []*pluginpb.CodeGeneratorRequest{c.request}, nil) })
+	}
+}
+
 // both returns what the two generators make of a request, file by file.
 func both(t *testing.T, o *oracle, r *pluginpb.CodeGeneratorRequest, s optionSet) (got, want []codegen.File) {
 	t.Helper()

@@ -176,6 +176,9 @@ type modeler struct {
 func model(protos, source []*descriptorpb.FileDescriptorProto, commonJS bool) ([]*file, error) {
 	m := &modeler{files: map[string]*file{}, types: map[string]any{}, commonJS: commonJS}
 	for _, p := range protos {
+		if err := checkPath(p.GetName()); err != nil {
+			return nil, err
+		}
 		if err := checkNames(p); err != nil {
 			return nil, err
 		}
@@ -323,6 +326,9 @@ func (m *modeler) declare(typeName string, t any) error {
 
 func (m *modeler) addEnum(into *[]*enum, f *file, parent *message, p *descriptorpb.EnumDescriptorProto, path []int32) error {
 	e := &enum{element: newElement(f, parent, p.GetName(), path, len(*into), p.GetOptions().GetDeprecated()), proto: p}
+	if len(p.GetValue()) == 0 {
+		return fmt.Errorf("enum %s has no values", e.typeName)
+	}
 	prefix, last := sharedPrefix(p), map[string]*enumValue{}
 	for i, v := range p.GetValue() {
 		jsonName, err := customJSONName(v)

@@ -96,11 +96,13 @@ func craftedRequests() []crafted {
 
 func craftedNames() []crafted {
 	names := map[string]func(f *descriptorpb.FileDescriptorProto) **string{
-		"package":         func(f *descriptorpb.FileDescriptorProto) **string { return &f.Package },
-		"message":         func(f *descriptorpb.FileDescriptorProto) **string { return &f.MessageType[0].Name },
-		"nested message":  func(f *descriptorpb.FileDescriptorProto) **string { return &f.MessageType[0].NestedType[0].Name },
-		"field":           func(f *descriptorpb.FileDescriptorProto) **string { return &f.MessageType[0].Field[0].Name },
-		"field of a map":  func(f *descriptorpb.FileDescriptorProto) **string { return &f.MessageType[0].NestedType[0].Field[0].Name },
+		"package":        func(f *descriptorpb.FileDescriptorProto) **string { return &f.Package },
+		"message":        func(f *descriptorpb.FileDescriptorProto) **string { return &f.MessageType[0].Name },
+		"nested message": func(f *descriptorpb.FileDescriptorProto) **string { return &f.MessageType[0].NestedType[0].Name },
+		"field":          func(f *descriptorpb.FileDescriptorProto) **string { return &f.MessageType[0].Field[0].Name },
+		"field of a map": func(f *descriptorpb.FileDescriptorProto) **string {
+			return &f.MessageType[0].NestedType[0].Field[0].Name
+		},
 		"oneof":           func(f *descriptorpb.FileDescriptorProto) **string { return &f.MessageType[0].OneofDecl[0].Name },
 		"enum":            func(f *descriptorpb.FileDescriptorProto) **string { return &f.EnumType[0].Name },
 		"enum value":      func(f *descriptorpb.FileDescriptorProto) **string { return &f.EnumType[0].Value[0].Name },

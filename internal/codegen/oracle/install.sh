@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs what the tests behind the build tag "codegen" hold internal/codegen
-# against: protoc-gen-es, three TypeScript compilers and .proto files, as the lock
-# file pins them, in .cache/codegen.
+# against, as the lock file pins it: protoc-gen-es, three TypeScript compilers and
+# some hundred .proto files.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 cache=$here/../../../.cache/codegen

@@ -21,6 +21,8 @@ type genOptions struct {
 	symbols []string
 	output  generatedDir
 	module  string // of JavaScript: esm or cjs
+	runtime string // connect, grpc-js or none
+	init    bool
 	valid   []string
 	codegen codegen.Options
 }
@@ -31,7 +33,8 @@ func newGenCommand(p *program) *cobra.Command {
 		Short: "Generate TypeScript or JavaScript",
 		Long: `Generate typed TypeScript or JavaScript from a live server, .proto files or
 descriptor sets, with neither protoc nor plugins. Messages, enums and services
-are those of protobuf-es.`,
+are those of protobuf-es; clients call over the transports of Connect, in Node
+and in browsers, or over @grpc/grpc-js.`,
 		Args: args(0, 0, "ts or js"),
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
@@ -44,17 +47,21 @@ are those of protobuf-es.`,
 
 func newGenLanguageCommand(p *program, language, what string, targets ...codegen.Target) *cobra.Command {
 	o := &genOptions{explorer: explorer{program: p}, codegen: codegen.Options{Targets: targets}}
+	// Node finds no module without its extension.
+	importExtension := map[string]string{"ts": "none", "js": "js"}
 	cmd := &cobra.Command{
 		Use:   language + " ADDR [SYMBOL]... --out DIR",
 		Short: "Generate " + what,
 		Long: `Generate ` + what + ` for the files that declare the symbols and for
-all that they import. Without a SYMBOL all services are taken but for server
-reflection itself. Well-known types come from the package @bufbuild/protobuf.
+all that they import: modules of messages, x_pb, and of clients, x_client. Without
+a SYMBOL all services are taken but for server reflection itself. Well-known types
+come from the package @bufbuild/protobuf.
 
 Files are written below --out, none that grpcx did not generate is overwritten
 without --force, and --check writes nothing: it exits with 3 if what is there is
 not what would be generated.`,
 		Example: `  grpcx gen ` + language + ` demo UserService --out src/gen
+  grpcx gen ` + language + ` grpc://localhost:50051 --out client --init
   grpcx gen ` + language + ` --proto api.proto --out src/gen --check`,
 		Args: args(0, -1, "ADDR [SYMBOL]..."),
 		RunE: func(cmd *cobra.Command, args []string) (err error) {
@@ -72,7 +79,11 @@ not what would be generated.`,
 	f.StringVar(&o.output.dir, "out", "", "write below `DIR`")
 	f.BoolVar(&o.output.check, "check", false, "write nothing; exit with 3 if files are missing or stale")
 	f.BoolVar(&o.output.force, "force", false, "overwrite files that grpcx did not generate")
-	f.StringVar(&o.codegen.ImportExtension, "import-extension", "", "end imports of generated files with js or ts (default none)")
+	f.BoolVar(&o.init, "init", false, "also write a package.json with the packages needed, in versions that work together")
+	f.StringVar(&o.runtime, "runtime", "connect", "what clients call over: connect, grpc-js, or none for no clients")
+	f.BoolVar(&o.codegen.SingleFile, "single-file", false, "write one module, client, that has everything")
+	f.BoolVar(&o.codegen.TypesOnly, "types-only", false, "write types, but nothing that there is at run time")
+	f.StringVar(&o.codegen.ImportExtension, "import-extension", importExtension[language], "end imports of generated files with js, ts or none")
 	f.BoolVar(&o.codegen.JSONTypes, "json-types", false, "also generate the types of messages in JSON")
 	f.BoolVar(&o.codegen.ErasableSyntax, "erasable-syntax", false, "enums that Node runs without compiling")
 	f.StringSliceVar(&o.valid, "valid-types", nil, "also generate types of valid messages: legacy_required, protovalidate_required")
@@ -95,7 +106,7 @@ func (o *genOptions) settle(cmd *cobra.Command) error {
 		return bad("want --out DIR")
 	}
 	switch o.codegen.ImportExtension {
-	case "", "js", "ts":
+	case "js", "ts":
 	case "none":
 		o.codegen.ImportExtension = ""
 	default:
@@ -107,6 +118,19 @@ func (o *genOptions) settle(cmd *cobra.Command) error {
 		o.codegen.CommonJS = true
 	default:
 		return bad("--module %q: want esm or cjs", o.module)
+	}
+	switch o.runtime {
+	case "connect", "grpc-js":
+		o.codegen.Runtime = codegen.Runtime(o.runtime)
+	case "none":
+	default:
+		return bad("--runtime %q: want connect, grpc-js or none", o.runtime)
+	}
+	if o.init && (o.output.check || o.codegen.TypesOnly) {
+		return bad("--init goes with neither --check nor --types-only")
+	}
+	if o.codegen.TypesOnly {
+		o.codegen.Targets = slices.DeleteFunc(o.codegen.Targets, func(t codegen.Target) bool { return t == codegen.JS })
 	}
 	for _, v := range o.valid {
 		switch v {
@@ -139,6 +163,9 @@ func (o *genOptions) run(ctx context.Context, source describe.Source) error {
 	}
 	if len(files) == 0 {
 		return errors.New("generate: there is nothing but well-known types, which @bufbuild/protobuf has")
+	}
+	if o.init {
+		files = append(files, codegen.PackageJSON(o.codegen))
 	}
 	return o.output.write(o.program, files)
 }

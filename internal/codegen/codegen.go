@@ -1,5 +1,6 @@
 // Package codegen turns descriptors into JavaScript and TypeScript, in memory: it
-// opens no files and makes no calls.
+// opens no files and makes no calls. For each file there is a module of messages,
+// x_pb, and one of clients, x_client, if it has services.
 //
 // The modules of messages, x_pb, are byte for byte those of protoc-gen-es 2.17.0
 // but for their first line, so that whatever works with protobuf-es works with
@@ -43,6 +44,12 @@ type Options struct {
 
 	ValidLegacyRequired        bool // valid_types=legacy_required
 	ValidProtovalidateRequired bool // valid_types=protovalidate_required
+
+	// These are not protoc-gen-es's.
+
+	Runtime    Runtime // what clients call with; none are generated without
+	SingleFile bool    // one module instead of one a file
+	TypesOnly  bool    // nothing that there is at run time
 }
 
 // Import says where the imports that a pattern matches come from.
@@ -79,19 +86,41 @@ func Generate(r Request) ([]File, error) {
 	if err != nil {
 		return nil, err
 	}
+	if r.Options.SingleFile {
+		nameTogether(g.files, r.Options.Runtime.reservedNames())
+	}
 	var all []File
 	for _, target := range r.Options.Targets {
-		for _, f := range files {
-			if !g.generated[f.proto.GetName()] {
-				continue
-			}
-			if m := g.messages(f, target); m != "" || r.Options.KeepEmptyFiles {
-				content := preamble(f, r.Options.Header, r.Options.TSNoCheck) + "\n" + m
-				all = append(all, File{Name: f.module("_pb") + target.extension(), Content: strings.ToValidUTF8(content, "\uFFFD")})
-			}
+		if r.Options.SingleFile {
+			all = append(all, g.singleModule(target))
+		} else {
+			all = append(all, g.modules(target)...)
 		}
 	}
 	return all, nil
+}
+
+// modules returns the modules of each file, and the runtime if there are clients.
+func (g *generator) modules(target Target) []File {
+	var all []File
+	calls := false
+	for _, f := range g.files {
+		before := preamble(f, g.opts.Header, g.opts.TSNoCheck) + "\n"
+		if m := g.messages(f, target); m != "" || g.opts.KeepEmptyFiles {
+			all = append(all, File{Name: f.module("_pb") + target.extension(), Content: strings.ToValidUTF8(before+m, "\uFFFD")})
+		}
+		if g.opts.Runtime == NoClients {
+			continue
+		}
+		if m := g.clients(f, target); m != "" {
+			all = append(all, File{Name: f.module("_client") + target.extension(), Content: strings.ToValidUTF8(before+m, "\uFFFD")})
+			calls = true
+		}
+	}
+	if calls {
+		all = append(all, g.runtimeFiles(target)...)
+	}
+	return all
 }
 
 func (t Target) extension() string {
@@ -104,6 +133,7 @@ func (t Target) extension() string {
 // generator makes the modules of one request.
 type generator struct {
 	opts      *Options
+	files     []*file         // to generate
 	generated map[string]bool // by name of file
 	maps      importRules
 	rewrites  importRules
@@ -126,6 +156,11 @@ func newGenerator(r Request, files []*file) (*generator, error) {
 		}
 		sources[f.module("")] = name
 		g.generated[name] = true
+	}
+	for _, f := range files {
+		if g.generated[f.proto.GetName()] {
+			g.files = append(g.files, f)
+		}
 	}
 	var err error
 	if g.maps, err = newImportRules(r.Options.MapImports, mapPattern); err != nil {
@@ -150,22 +185,34 @@ func checkPath(name string) error {
 	return nil
 }
 
+func (g *generator) module(name string, target Target) *module {
+	return &module{name: name + target.extension(), commonJS: target == JS && g.opts.CommonJS, rewrite: g.rewrite}
+}
+
+func (g *generator) emitter(f *file, m *module, target Target) *emitter {
+	return &emitter{module: m, file: f, target: target, opts: g.opts, from: g.modulePath}
+}
+
 func (g *generator) messages(f *file, target Target) string {
-	e := &emitter{
-		module: &module{name: f.module("_pb") + target.extension(), commonJS: target == JS && g.opts.CommonJS, rewrite: g.rewrite},
-		file:   f, target: target, opts: g.opts, from: g.modulePath,
-	}
-	if target == JS {
+	e := g.emitter(f, g.module(f.module("_pb"), target), target)
+	e.emitMessages()
+	return e.String()
+}
+
+func (e *emitter) emitMessages() {
+	if e.target == JS {
 		e.emitJavaScript()
 	} else {
 		e.emitTypes()
 	}
-	return e.String()
 }
 
 // modulePath is where a file's module is imported from, before rewriting.
 func (g *generator) modulePath(f *file) string {
 	name := f.proto.GetName()
+	if g.opts.SingleFile && g.generated[name] {
+		return "./" + singleFile + ".js"
+	}
 	if from, ok := wellKnown(name); ok && !g.generated[name] {
 		return from
 	}

@@ -214,21 +214,34 @@ func scalarName(t descriptorpb.FieldDescriptorProto_Type) string {
 
 // preamble is what a generated file begins with.
 func preamble(f *file, header string, noCheck bool) string {
-	var b strings.Builder
-	writeLines := func(l *descriptorpb.SourceCodeInfo_Location) {
-		texts := slices.Clone(l.GetLeadingDetachedComments())
-		if l != nil && l.LeadingComments != nil {
-			texts = append(texts, l.GetLeadingComments())
-		}
-		for _, text := range texts {
-			for line := range strings.SplitSeq(strings.TrimSuffix(oneBreak(text), "\n"), "\n") {
-				b.WriteString("//" + line + "\n")
-			}
-			b.WriteString("\n")
-		}
+	text := sourceComments(f.comments.at(12)) + // syntax
+		"// " + header + "\n" + origin(f) + "/* eslint-disable */\n"
+	if noCheck {
+		text += "// @ts-nocheck\n"
 	}
-	writeLines(f.comments.at(12)) // syntax
-	b.WriteString("// " + header + "\n")
+	text += "\n" + sourceComments(f.comments.at(2)) // package
+	return strings.TrimSuffix(text, "\n")
+}
+
+// sourceComments are those that stand before l.
+func sourceComments(l *descriptorpb.SourceCodeInfo_Location) string {
+	texts := slices.Clone(l.GetLeadingDetachedComments())
+	if l != nil && l.LeadingComments != nil {
+		texts = append(texts, l.GetLeadingComments())
+	}
+	var b strings.Builder
+	for _, text := range texts {
+		for line := range strings.SplitSeq(strings.TrimSuffix(oneBreak(text), "\n"), "\n") {
+			b.WriteString("//" + line + "\n")
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
+}
+
+// origin tells what a file was generated from.
+func origin(f *file) string {
+	var b strings.Builder
 	b.WriteString("// @generated from file " + escapeComment(f.name) + ".proto (")
 	if pkg := f.proto.GetPackage(); pkg != "" {
 		b.WriteString("package " + escapeComment(pkg) + ", ")
@@ -244,13 +257,7 @@ func preamble(f *file, header string, noCheck bool) string {
 	for _, feature := range features(f.proto.GetOptions().GetFeatures()) {
 		b.WriteString("// option " + feature + ";\n")
 	}
-	b.WriteString("/* eslint-disable */\n")
-	if noCheck {
-		b.WriteString("// @ts-nocheck\n")
-	}
-	b.WriteString("\n")
-	writeLines(f.comments.at(2)) // package
-	return strings.TrimSuffix(b.String(), "\n")
+	return b.String()
 }
 
 // escapeComment keeps a value in its line.

@@ -250,7 +250,7 @@ func (m *modeler) add(p, embedded *descriptorpb.FileDescriptorProto) error {
 	if err := m.link(f); err != nil {
 		return err
 	}
-	f.names = nameAll(f)
+	nameAll(f)
 	m.files[p.GetName()] = f
 	m.order = append(m.order, f)
 	return nil

@@ -11,7 +11,7 @@ import (
 // symbol is something that a module declares.
 type symbol struct {
 	name     string
-	from     string // path of its module, "./x_pb.js" or a package
+	from     string // path of its module, "./x_pb.js" or a package; "" if it is for this module alone
 	typeOnly bool   // used where a type stands
 }
 
@@ -33,6 +33,7 @@ type module struct {
 	parts    []any  // string, symbol or exported
 	commonJS bool
 	rewrite  func(importPath string) string // nil leaves all as it is
+	reserved []string                       // names that nothing imported may have
 }
 
 // print adds a line of strings, symbols, exported, numbers and slices of those.
@@ -127,6 +128,9 @@ func (m *module) symbols() usedSymbols {
 	u := usedSymbols{names: map[string]string{}, values: map[string]bool{}}
 	self := m.importPath()
 	taken := map[string]bool{}
+	for _, name := range m.reserved {
+		taken[name] = true
+	}
 	for _, p := range m.parts {
 		switch p := p.(type) {
 		case symbol:
@@ -162,7 +166,7 @@ func (m *module) symbols() usedSymbols {
 func (u usedSymbols) writeImports(b *strings.Builder, m *module) {
 	done := map[string]bool{}
 	for _, first := range u.foreign {
-		if done[first.from] {
+		if done[first.from] || first.from == "" {
 			continue
 		}
 		done[first.from] = true

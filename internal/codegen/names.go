@@ -16,55 +16,93 @@ type names struct {
 	desc  map[any]string // of all elements and the file: the descriptors
 	json  map[any]string // of messages and enums: the types of their JSON
 	valid map[any]string // of messages: the types of their valid values
+
+	client map[any]string // of services: the interfaces of clients
+	create map[any]string // of services: the functions that make clients
 }
 
-// nameAll gives the types the names that they would have, and then the others,
-// so that it is those that give way.
-func nameAll(f *file) *names {
-	taken := map[string]bool{}
-	unique := func(into map[any]string, key any, ideal string, safe func(string) string) {
-		name := ideal
-		for i := 0; ; i++ {
-			salt := ""
-			switch {
-			case i == 1:
-				salt = "$"
-			case i > 1:
-				salt = "$" + strconv.Itoa(i-1)
+func newNames() *names {
+	return &names{
+		shape: map[any]string{}, desc: map[any]string{}, json: map[any]string{}, valid: map[any]string{},
+		client: map[any]string{}, create: map[any]string{},
+	}
+}
+
+// nameAll names the elements of a file that is a module of its own, and those of
+// the module of its clients.
+func nameAll(f *file) {
+	nameModule([]*file{f}, namer{}, identifier)
+	nameClients([]*file{f}, namer{}, identifier)
+}
+
+// nameModule names the elements of files that are one module. It gives the types
+// the names that they would have, and then the others, so that it is those that
+// give way.
+func nameModule(files []*file, n namer, ideal func(any) string) {
+	for _, f := range files {
+		f.names = newNames()
+		for _, t := range f.types() {
+			if isType(t) {
+				n.name(f.names.shape, t, ideal(t), func(name string) string { return f.safeType(t, name) })
 			}
-			if name = safe(ideal + salt); !taken[name] {
-				break
+		}
+	}
+	for _, f := range files {
+		n.name(f.names.desc, f, "file_"+underscored(f.name), safeIdentifier)
+		for _, t := range f.types() {
+			if isType(t) {
+				n.name(f.names.desc, t, ideal(t)+"Schema", safeIdentifier)
+			} else {
+				n.name(f.names.desc, t, ideal(t), f.safeValue)
 			}
 		}
-		taken[name] = true
-		into[key] = name
 	}
-	n := &names{shape: map[any]string{}, desc: map[any]string{}, json: map[any]string{}, valid: map[any]string{}}
-	types := f.types()
-	for _, t := range types {
-		if isType(t) {
-			unique(n.shape, t, identifier(t), func(name string) string { return f.safeType(t, name) })
+	for _, f := range files {
+		for _, t := range f.types() {
+			if isType(t) {
+				n.name(f.names.json, t, ideal(t)+"Json", safeIdentifier)
+			}
 		}
 	}
-	unique(n.desc, f, "file_"+underscored(f.name), safeIdentifier)
-	for _, t := range types {
-		if isType(t) {
-			unique(n.desc, t, identifier(t)+"Schema", safeIdentifier)
-		} else {
-			unique(n.desc, t, identifier(t), f.safeValue)
+	for _, f := range files {
+		for _, t := range f.types() {
+			if isType(t) {
+				n.name(f.names.valid, t, ideal(t)+"Valid", safeIdentifier)
+			}
 		}
 	}
-	for _, t := range types {
-		if isType(t) {
-			unique(n.json, t, identifier(t)+"Json", safeIdentifier)
+}
+
+// nameClients names the clients of services and the functions that make them.
+func nameClients(files []*file, n namer, ideal func(any) string) {
+	for _, f := range files {
+		for _, s := range f.services {
+			n.name(f.names.client, s, ideal(s)+"Client", safeIdentifier)
+			n.name(f.names.create, s, "create"+ideal(s)+"Client", safeIdentifier)
 		}
 	}
-	for _, t := range types {
-		if isType(t) {
-			unique(n.valid, t, identifier(t)+"Valid", safeIdentifier)
+}
+
+// namer knows the names that are taken in a module.
+type namer map[string]bool
+
+// name gives key its ideal name, with as little added as makes it safe and free.
+func (n namer) name(into map[any]string, key any, ideal string, safe func(string) string) {
+	name := ideal
+	for i := 0; ; i++ {
+		salt := ""
+		switch {
+		case i == 1:
+			salt = "$"
+		case i > 1:
+			salt = "$" + strconv.Itoa(i-1)
+		}
+		if name = safe(ideal + salt); !n[name] {
+			break
 		}
 	}
-	return n
+	n[name] = true
+	into[key] = name
 }
 
 // types returns the elements of a file in the order in which they are

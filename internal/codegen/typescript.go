@@ -14,6 +14,8 @@ type emitter struct {
 	target Target
 	opts   *Options
 	from   func(*file) string // import path of a file's module
+
+	runtime string // import path of the runtime of clients
 }
 
 // pure tells bundlers that the call after it may be left out with its result.
@@ -103,6 +105,9 @@ func (e *emitter) emitTypes() {
 
 // constant declares the descriptor of t.
 func (e *emitter) constant(doc string, t, typ any, value []any) {
+	if e.opts.TypesOnly {
+		return
+	}
 	e.print(docBlock(doc, ""))
 	name := e.exportConst(e.schema(t).name)
 	if e.target == DTS {
@@ -304,6 +309,10 @@ func scalarType(t descriptorpb.FieldDescriptorProto_Type, longAsString bool) str
 }
 
 func (e *emitter) enumShape(en *enum) {
+	if e.opts.TypesOnly {
+		e.enumNumbers(en)
+		return
+	}
 	if e.opts.ErasableSyntax {
 		e.enumObject(en)
 		return
@@ -335,6 +344,22 @@ func (e *emitter) enumObject(en *enum) {
 		unknown = []any{" | ", runtimeType("UnknownEnum")}
 	}
 	e.print(e.exportType(name), " = (typeof ", name, ")[keyof typeof ", name, "]", unknown, ";")
+	e.print()
+}
+
+// enumNumbers is an enum as the type of its numbers alone.
+func (e *emitter) enumNumbers(en *enum) {
+	e.print(docBlock(en.doc(), ""))
+	e.add(e.exportType(e.shape(en).name), " =")
+	for _, v := range en.values {
+		e.add("\n", docBlock(v.doc(), "  "), "\n  | ", v.proto.GetNumber())
+	}
+	if en.open() {
+		e.add("\n  | ", runtimeType("UnknownEnum"))
+	} else if len(en.values) == 0 {
+		e.add(" never")
+	}
+	e.print(";")
 	e.print()
 }
 

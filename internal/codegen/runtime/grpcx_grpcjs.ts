@@ -1,0 +1,236 @@
+import type { DescMessage, MessageInitShape, MessageShape } from "@bufbuild/protobuf";
+import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
+import { BinaryReader } from "@bufbuild/protobuf/wire";
+import type { Transport } from "@connectrpc/connect";
+import { Code, ConnectError } from "@connectrpc/connect";
+import type { ChannelCredentials, ClientDuplexStream, ClientOptions, StatusObject } from "@grpc/grpc-js";
+import { Client, Metadata } from "@grpc/grpc-js";
+
+/** A transport over a channel of @grpc/grpc-js. */
+export interface GrpcJsTransport extends Transport {
+  /** Closes the channel when the calls that go on have ended. */
+  close(): void;
+}
+
+/**
+ * Returns a transport over @grpc/grpc-js, with its addresses ("dns:///host:port",
+ * "unix:/path"), credentials and options: load balancing, retries, keepalive,
+ * compression, proxies, limits and interceptors.
+ */
+export function createGrpcJsTransport(address: string, credentials: ChannelCredentials, options?: ClientOptions): GrpcJsTransport {
+  const client = new Client(address, credentials, options);
+  return {
+    async unary(method, signal, timeoutMs, header, message) {
+      const call = new GrpcJsCall(client, method, signal, timeoutMs, header, one(message));
+      const head = await call.header;
+      const response = await call.next();
+      if (response.done) {
+        throw new ConnectError("protocol error: no response", Code.Unimplemented, head);
+      }
+      if (!(await call.next()).done) {
+        call.cancel();
+        throw new ConnectError("protocol error: more than one response", Code.Unimplemented, head);
+      }
+      return { stream: false, service: method.parent, method, header: head, message: response.value, trailer: call.trailer };
+    },
+    async stream(method, signal, timeoutMs, header, input) {
+      const call = new GrpcJsCall(client, method, signal, timeoutMs, header, input);
+      const message = { [Symbol.asyncIterator]: () => call };
+      return { stream: true, service: method.parent, method, header: await call.header, message, trailer: call.trailer };
+    },
+    close: () => client.close(),
+  };
+}
+
+async function* one<T>(message: T): AsyncGenerator<T> {
+  yield message;
+}
+
+/** What a call needs to know of a method. */
+interface Method<I extends DescMessage, O extends DescMessage> {
+  readonly name: string;
+  readonly parent: { readonly typeName: string };
+  readonly input: I;
+  readonly output: O;
+}
+
+/** A call; it is the iterator of its responses. */
+class GrpcJsCall<I extends DescMessage, O extends DescMessage> implements AsyncIterator<MessageShape<O>, undefined> {
+  /** Rejects if there is a status in its place. */
+  readonly header: Promise<Headers>;
+  readonly trailer = new Headers();
+  private readonly method: Method<I, O>;
+  private readonly stream: ClientDuplexStream<Uint8Array, Uint8Array>;
+  private readonly signal: AbortSignal | undefined;
+  private head = new Headers();
+  private status: StatusObject | undefined;
+  /** Why the call was cancelled. */
+  private failure: ConnectError | undefined;
+  private wake: () => void = () => {};
+  private readonly ended: Promise<void>;
+
+  constructor(client: Client, method: Method<I, O>, signal: AbortSignal | undefined, timeoutMs: number | undefined, header: ConstructorParameters<typeof Headers>[0], requests: AsyncIterable<MessageInitShape<I>>) {
+    this.method = method;
+    this.signal = signal;
+    const stream = client.makeBidiStreamRequest<Uint8Array, Uint8Array>(
+      `/${method.parent.typeName}/${method.name}`,
+      (bytes) => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength),
+      (bytes) => bytes,
+      toMetadata(new Headers(header)),
+      timeoutMs !== undefined && timeoutMs > 0 ? { deadline: Date.now() + timeoutMs } : {},
+    );
+    this.stream = stream;
+    stream.on("error", () => {}); // the status says it
+    stream.on("readable", () => this.wake());
+    this.header = new Promise((resolve, reject) => {
+      stream.on("metadata", (received: Metadata) => {
+        append(this.head, received);
+        resolve(this.head);
+      });
+      stream.on("status", (status) => (status.code === 0 ? resolve(this.head) : reject(this.error(status))));
+    });
+    this.ended = new Promise((resolve) => {
+      stream.on("status", (status) => {
+        this.status = status;
+        append(this.trailer, status.metadata);
+        signal?.removeEventListener("abort", this.onAbort);
+        this.wake();
+        resolve();
+      });
+    });
+    if (signal?.aborted) {
+      this.onAbort();
+    }
+    signal?.addEventListener("abort", this.onAbort);
+    void this.send(requests[Symbol.asyncIterator]());
+  }
+
+  private readonly onAbort = () => this.cancel(ConnectError.from(this.signal?.reason, Code.Canceled));
+
+  cancel(failure?: ConnectError): void {
+    this.failure ??= failure;
+    this.stream.cancel();
+  }
+
+  private async send(requests: AsyncIterator<MessageInitShape<I>>): Promise<void> {
+    try {
+      while (!this.status) {
+        const request = await requests.next();
+        if (request.done) {
+          this.stream.end();
+          return;
+        }
+        const bytes = toBinary(this.method.input, create(this.method.input, request.value));
+        const written = new Promise((resolve) => this.stream.write(bytes, resolve));
+        await Promise.race([written, this.ended]);
+      }
+    } catch (reason) {
+      this.cancel(ConnectError.from(reason, Code.Internal));
+    }
+  }
+
+  async next(): Promise<IteratorResult<MessageShape<O>, undefined>> {
+    for (;;) {
+      const bytes: Uint8Array | null = this.stream.read();
+      if (bytes) {
+        return { done: false, value: this.parse(bytes) };
+      }
+      if (this.status) {
+        break;
+      }
+      await new Promise<void>((resolve) => (this.wake = resolve));
+    }
+    if (this.status.code !== 0) {
+      throw this.error(this.status);
+    }
+    return { done: true, value: undefined };
+  }
+
+  private parse(bytes: Uint8Array): MessageShape<O> {
+    try {
+      return fromBinary(this.method.output, bytes);
+    } catch (reason) {
+      const failure = ConnectError.from(reason, Code.Internal);
+      this.cancel(failure);
+      throw failure;
+    }
+  }
+
+  private error(status: StatusObject): ConnectError {
+    if (this.failure) {
+      return this.failure;
+    }
+    const received = new Headers(this.head);
+    append(received, status.metadata);
+    const error = new ConnectError(status.details, status.code as number, received);
+    const [details] = status.metadata.get("grpc-status-details-bin");
+    if (details instanceof Uint8Array) {
+      error.details = parseDetails(details);
+    }
+    return error;
+  }
+}
+
+function toMetadata(header: Headers): Metadata {
+  const result = new Metadata();
+  header.forEach((value, name) => {
+    if (name.endsWith("-bin")) {
+      value.split(",").forEach((part) => result.add(name, Buffer.from(part, "base64")));
+    } else {
+      result.add(name, value);
+    }
+  });
+  return result;
+}
+
+function append(header: Headers, received: Metadata): void {
+  for (const name of Object.keys(received.getMap())) {
+    for (const value of received.get(name)) {
+      header.append(name, typeof value === "string" ? value : value.toString("base64"));
+    }
+  }
+}
+
+interface Detail {
+  type: string;
+  value: Uint8Array;
+}
+
+/** Returns the details in a google.rpc.Status. */
+function parseDetails(status: Uint8Array): Detail[] {
+  const details: Detail[] = [];
+  try {
+    each(status, (field, reader) => {
+      if (field !== 3) {
+        return false;
+      }
+      const detail: Detail = { type: "", value: new Uint8Array() };
+      each(reader.bytes(), (part, any) => {
+        if (part === 1) {
+          detail.type = any.string().split("/").pop() ?? "";
+        } else if (part === 2) {
+          detail.value = any.bytes();
+        } else {
+          return false;
+        }
+        return true;
+      });
+      details.push(detail);
+      return true;
+    });
+  } catch {
+    // What cannot be read tells nothing.
+  }
+  return details;
+}
+
+/** Calls read with each field of a message; it returns false to skip the field. */
+function each(bytes: Uint8Array, read: (field: number, reader: BinaryReader) => boolean): void {
+  const reader = new BinaryReader(bytes);
+  while (reader.pos < reader.len) {
+    const [field, wireType] = reader.tag();
+    if (!read(field, reader)) {
+      reader.skip(wireType, field);
+    }
+  }
+}

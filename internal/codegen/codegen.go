@@ -97,6 +97,9 @@ func Generate(r Request) ([]File, error) {
 			all = append(all, g.modules(target)...)
 		}
 	}
+	for i := range all {
+		all[i].Content = strings.ToValidUTF8(all[i].Content, "\uFFFD")
+	}
 	return all, nil
 }
 
@@ -107,13 +110,13 @@ func (g *generator) modules(target Target) []File {
 	for _, f := range g.files {
 		before := preamble(f, g.opts.Header, g.opts.TSNoCheck) + "\n"
 		if m := g.messages(f, target); m != "" || g.opts.KeepEmptyFiles {
-			all = append(all, File{Name: f.module("_pb") + target.extension(), Content: strings.ToValidUTF8(before+m, "\uFFFD")})
+			all = append(all, File{Name: f.module("_pb") + target.extension(), Content: before + m})
 		}
 		if g.opts.Runtime == NoClients {
 			continue
 		}
 		if m := g.clients(f, target); m != "" {
-			all = append(all, File{Name: f.module("_client") + target.extension(), Content: strings.ToValidUTF8(before+m, "\uFFFD")})
+			all = append(all, File{Name: f.module("_client") + target.extension(), Content: before + m})
 			calls = true
 		}
 	}

@@ -55,6 +55,8 @@ var layouts = []struct {
 		"js", codegen.Options{Targets: []codegen.Target{codegen.JS, codegen.DTS}, ImportExtension: "js", JSONTypes: true, ValidLegacyRequired: true},
 		map[string]any{"module": "nodenext", "moduleResolution": "nodenext", "allowJs": true, "maxNodeModuleJsDepth": 0},
 	},
+	{"ts with clients", codegen.Options{Targets: []codegen.Target{codegen.TS}, ErasableSyntax: true, Runtime: codegen.Connect}, nil},
+	{"js with clients", codegen.Options{Targets: []codegen.Target{codegen.JS, codegen.DTS}, Runtime: codegen.Connect, JSONTypes: true}, nil},
 	{
 		"js with erasable types",
 		codegen.Options{Targets: []codegen.Target{codegen.JS, codegen.DTS}, ErasableSyntax: true, ValidLegacyRequired: true, ValidProtovalidateRequired: true},

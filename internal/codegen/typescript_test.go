@@ -34,31 +34,32 @@ func strictest(more map[string]any) map[string]any {
 }
 
 // layouts are ways to use what is generated, each with the options and the
-// compiler options that belong together.
+// compiler options that belong together. Those with names are used for hostile
+// names, too.
 var layouts = []struct {
 	name     string
+	names    bool
 	options  codegen.Options
 	compiler map[string]any
 }{
-	{"ts", codegen.Options{Targets: []codegen.Target{codegen.TS}}, nil},
+	{"ts with clients", true, codegen.Options{Targets: []codegen.Target{codegen.TS}, Runtime: codegen.Connect}, nil},
 	{
-		"ts for Node",
+		"ts for Node", false,
 		codegen.Options{Targets: []codegen.Target{codegen.TS}, ImportExtension: "js", JSONTypes: true, ValidLegacyRequired: true, ValidProtovalidateRequired: true},
 		map[string]any{"module": "nodenext", "moduleResolution": "nodenext"},
 	},
 	{
-		"ts that is erased",
+		"ts that is erased", true,
 		codegen.Options{Targets: []codegen.Target{codegen.TS}, ImportExtension: "ts", ErasableSyntax: true, JSONTypes: true, ValidProtovalidateRequired: true},
 		map[string]any{"module": "nodenext", "moduleResolution": "nodenext", "erasableSyntaxOnly": true, "allowImportingTsExtensions": true},
 	},
 	{
-		"js", codegen.Options{Targets: []codegen.Target{codegen.JS, codegen.DTS}, ImportExtension: "js", JSONTypes: true, ValidLegacyRequired: true},
-		map[string]any{"module": "nodenext", "moduleResolution": "nodenext", "allowJs": true, "maxNodeModuleJsDepth": 0},
+		"js with clients", true,
+		codegen.Options{Targets: []codegen.Target{codegen.JS, codegen.DTS}, ImportExtension: "js", JSONTypes: true, ValidLegacyRequired: true, Runtime: codegen.Connect},
+		map[string]any{"module": "nodenext", "moduleResolution": "nodenext"},
 	},
-	{"ts with clients", codegen.Options{Targets: []codegen.Target{codegen.TS}, ErasableSyntax: true, Runtime: codegen.Connect}, nil},
-	{"js with clients", codegen.Options{Targets: []codegen.Target{codegen.JS, codegen.DTS}, Runtime: codegen.Connect, JSONTypes: true}, nil},
 	{
-		"js with erasable types",
+		"js with erasable types", false,
 		codegen.Options{Targets: []codegen.Target{codegen.JS, codegen.DTS}, ErasableSyntax: true, ValidLegacyRequired: true, ValidProtovalidateRequired: true},
 		nil,
 	},
@@ -68,11 +69,15 @@ var layouts = []struct {
 // for hostile names.
 func TestTypeScript(t *testing.T) {
 	t.Parallel()
-	requests := slices.Concat(fixtures.compile(t).requests(t), hostileNames(t).requests(t))
+	files, names := fixtures.compile(t).requests(t), hostileNames(t).requests(t)
 	for _, l := range layouts {
 		t.Run(l.name, func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
+			requests := files
+			if l.names {
+				requests = slices.Concat(files, names)
+			}
 			n := 0
 			for _, r := range requests {
 				files := generateFor(t, r, l.options)

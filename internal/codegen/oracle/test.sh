@@ -14,4 +14,4 @@ if ! command -v npm >/dev/null; then
 	exit 0
 fi
 internal/codegen/oracle/install.sh
-exec go test -tags codegen -count=1 ./internal/codegen "$@"
+exec go test -tags codegen -count=1 -timeout 30m ./internal/codegen "$@"

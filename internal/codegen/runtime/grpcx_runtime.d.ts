@@ -40,3 +40,22 @@ export declare function serverStreaming<I extends DescMessage, O extends DescMes
 export declare function clientStreaming<I extends DescMessage, O extends DescMessage>(transport: Transport, method: DescMethodClientStreaming<I, O>, requests: Requests<MessageInitShape<I>>, options?: CallOptions): Promise<MessageShape<O>>;
 /** Makes a call with a stream of requests and a stream of responses. */
 export declare function bidiStreaming<I extends DescMessage, O extends DescMessage>(transport: Transport, method: DescMethodBiDiStreaming<I, O>, requests: Requests<MessageInitShape<I>>, options?: CallOptions): Responses<MessageShape<O>>;
+/**
+ * Makes a session manager of @connectrpc/connect-node reset the stream of a call
+ * that is cancelled. By itself Node ends the request first, so that a server may
+ * take a stream of requests that was broken off for a whole one, and it keeps the
+ * stream, and with it the process, until all responses were read:
+ *
+ *     createGrpcTransport({ baseUrl, sessionManager: cancelling(new Http2SessionManager(baseUrl)) })
+ */
+export declare function cancelling<M extends {
+    request(...args: never[]): Promise<ResettableStream>;
+}>(manager: M): M;
+/** What cancelling() needs of a stream of node:http2. */
+interface ResettableStream {
+    readonly writableEnded: boolean;
+    end(): unknown;
+    close(code?: number, callback?: () => void): void;
+    destroy(): unknown;
+}
+export {};

@@ -34,6 +34,31 @@ export async function clientStreaming(transport, method, requests, options) {
 export function bidiStreaming(transport, method, requests, options) {
     return new ResponseStream(transport, method, requests, options);
 }
+/**
+ * Makes a session manager of @connectrpc/connect-node reset the stream of a call
+ * that is cancelled. By itself Node ends the request first, so that a server may
+ * take a stream of requests that was broken off for a whole one, and it keeps the
+ * stream, and with it the process, until all responses were read:
+ *
+ *     createGrpcTransport({ baseUrl, sessionManager: cancelling(new Http2SessionManager(baseUrl)) })
+ */
+export function cancelling(manager) {
+    const request = manager.request.bind(manager);
+    return Object.assign(manager, {
+        request: async (...args) => {
+            const stream = await request(...args);
+            const close = stream.close.bind(stream);
+            stream.close = (code, callback) => {
+                if (!stream.writableEnded) {
+                    stream.end = () => stream; // which close() calls
+                }
+                close(code, callback);
+                stream.destroy();
+            };
+            return stream;
+        },
+    });
+}
 /** The most that setTimeout takes, and what eight digits of the header grpc-timeout can say. */
 const longestTimer = 2 ** 31 - 1;
 const longestTimeout = 99_999_999;
@@ -218,7 +243,12 @@ class Call {
         if (this.over) {
             this.closeRequests();
         }
-        return { [Symbol.asyncIterator]: () => ({ next }) };
+        // The transports of Connect call throw() when they cannot go on.
+        const toss = async (reason) => {
+            this.closeRequests();
+            throw reason;
+        };
+        return { [Symbol.asyncIterator]: () => ({ next, throw: toss }) };
     }
 }
 class ResponseStream {

@@ -110,6 +110,8 @@ class GrpcJsCall<I extends DescMessage, O extends DescMessage> implements AsyncI
   cancel(failure?: ConnectError): void {
     this.failure ??= failure;
     this.stream.cancel();
+    // Of a call that has just begun, grpc-js opens the stream nevertheless, in a moment.
+    setImmediate(() => this.stream.cancel());
   }
 
   private async send(requests: AsyncIterator<MessageInitShape<I>>): Promise<void> {

@@ -7,7 +7,7 @@ import { probeCases, probeRequestCases } from "./probing";
 import { referenceCases, requestStreamCases } from "./reference";
 
 /** Runs all cases in Node, which then has nothing left to do and ends. */
-export async function main(connect: (address: string) => Transport, reference: string, probe: string, victim: string, control: string): Promise<void> {
+export async function main(connect: (address: string) => Transport, reference: string, probe: string, victim: string, control: string, endsFirst = false): Promise<void> {
   const unhandled: unknown[] = [];
   process.on("unhandledRejection", (reason) => unhandled.push(reason));
   const [toReference, toProbe] = [connect(reference), connect(probe)];
@@ -22,7 +22,7 @@ export async function main(connect: (address: string) => Transport, reference: s
     ...requestStreamCases(toReference),
     ...fieldCases(toProbe),
     ...probeCases(toProbe),
-    ...probeRequestCases(toProbe),
+    ...probeRequestCases(toProbe, endsFirst),
     ...nameCases(toProbe),
     ...nameRequestCases(toProbe),
     ...killedCases(connect(victim), kill),

@@ -18,14 +18,17 @@ func TestConnectConformance(t *testing.T) {
 	server := build(t, "conformance-server", "./testserver/oneport/testdata/conformance")
 	runner := build(t, "connectconformance", "-modfile=tools/go.mod", "connectrpc.com/conformance/cmd/connectconformance")
 	suite := goTool(t, "list", "-modfile=tools/go.mod", "-m", "-f", "{{.Dir}}", "connectrpc.com/conformance")
-	for name, want := range map[string]struct{ cases, knownFailing int }{
-		"web":       {2944, 0},
-		"grpc":      {570, 8},
-		"grpc-json": {306, 0},
+	for name, want := range map[string]struct{ cases, knownFailing, mayFail int }{
+		"web":       {2944, 0, 16},
+		"grpc":      {570, 8, 0},
+		"grpc-json": {306, 0, 0},
 	} {
 		t.Run(name, func(t *testing.T) {
 			folder := filepath.Join("testdata", "conformance")
 			args := []string{"--mode", "server", "--conf", filepath.Join(folder, name+".yaml")}
+			if want.mayFail > 0 {
+				args = append(args, "--known-flaky", "@"+filepath.Join(folder, "known-flaky.txt"))
+			}
 			if want.knownFailing > 0 {
 				args = append(args, "--known-failing", "@"+filepath.Join(folder, "known-failing.txt"))
 			}
@@ -35,9 +38,9 @@ func TestConnectConformance(t *testing.T) {
 				t.Errorf("the runner: %v\n%s", err, out)
 			}
 			passed, failing := count(out, `(\d+) passed, 0 failed`), count(out, `Another (\d+) failed as expected`)
-			t.Logf("%d passed, %d are known to fail", passed, failing)
-			if passed < want.cases-want.knownFailing || failing != want.knownFailing {
-				t.Errorf("want at least %d passed and %d known to fail", want.cases-want.knownFailing, want.knownFailing)
+			t.Logf("%d passed, %d failed as they are known to", passed, failing)
+			if passed+failing < want.cases || failing < want.knownFailing || failing > want.knownFailing+want.mayFail {
+				t.Errorf("want %d cases, of which %d are known to fail and %d may", want.cases, want.knownFailing, want.mayFail)
 			}
 		})
 	}

@@ -29,7 +29,7 @@ demo: ## create a user on the reference server inside the process
 build: ## build ./grpcx
 	go build -trimpath -o grpcx ./cmd/grpcx
 
-test: lint tidy fresh postgres race slow peers deploy conformance-json codegen ## everything that runs on every submission
+test: lint tidy fresh postgres race slow peers deploy conformance-json ## everything that runs on every submission
 
 quick: ## the daily loop, under a minute
 	go test ./...

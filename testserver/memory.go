@@ -12,7 +12,7 @@ import (
 // again as they hold.
 func (c Config) MemoryLimit() int64 {
 	const (
-		least          = 96 << 20 // with the default limits
+		least          = 80 << 20 // with the default limits
 		eachConnection = 32 << 10
 		eachCall       = 64 << 10 // twice what one takes, as there may be twice as many
 	)

@@ -98,7 +98,7 @@ type Config struct {
 
 	// MaxConnections is how many connections may be open; 0 means 500.
 	MaxConnections int
-	// MaxCalls is how many calls may be open over all connections; 0 means 1000.
+	// MaxCalls is how many calls may be open over all connections; 0 means 500.
 	MaxCalls int
 	// MaxStreams is how many streams a connection may have open; 0 means 100.
 	MaxStreams uint32

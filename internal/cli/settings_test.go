@@ -66,7 +66,7 @@ func TestSettingsReachTheServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := testserver.Config{
-		Auth: "optional", MaxFileBytes: 2 << 30, MaxUploads: 100, MaxConnections: 500, MaxCalls: 1000,
+		Auth: "optional", MaxFileBytes: 2 << 30, MaxUploads: 100, MaxConnections: 500, MaxCalls: 500,
 		Tracing: testserver.Tracing{Sample: 1},
 		Store:   "memory", AdminPassword: "correct horse", SigningKey: []byte("correct horse"),
 		AccessTTL: 90 * time.Second, RefreshTTL: 7 * 24 * time.Hour,

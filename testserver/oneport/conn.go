@@ -41,6 +41,10 @@ type conn struct {
 	closed    bool
 }
 
+// lingering is for how long the calls of a connection that was closed weigh on,
+// where calls are many.
+const lingering = 500 * time.Millisecond
+
 // localAddr is the local address of a connection. It leads from the peer of a
 // call to the connection, for the limits.
 type localAddr struct {
@@ -154,7 +158,12 @@ func (c *conn) Close() error {
 	if !first {
 		return nil
 	}
-	if traffic != nil {
+	switch {
+	case traffic == nil:
+	case c.calls.Load() > 0 && c.server.weight.Load() > int64(c.server.cfg.MaxCalls/2) && !c.server.stopped():
+		// Handlers that wait for a processor have not been counted yet.
+		time.AfterFunc(lingering, traffic.close)
+	default:
 		traffic.close()
 	}
 	c.server.connections.remove(c)

@@ -29,7 +29,7 @@ import (
 // Limits of a Config that has none.
 const (
 	DefaultMaxConnections = 500
-	DefaultMaxCalls       = 1000
+	DefaultMaxCalls       = 500
 )
 
 // Config says how a Server behaves. The zero value serves plaintext.
@@ -54,7 +54,7 @@ type Config struct {
 	// takes the place of the connection that is missed least, so that idle and
 	// mute ones do not keep a client out.
 	MaxConnections int
-	// MaxCalls is how many calls may be open over all connections; 0 means 1000.
+	// MaxCalls is how many calls may be open over all connections; 0 means 500.
 	// From there on a connection gets no more than its share. A call with large
 	// headers counts for several.
 	MaxCalls int

@@ -69,7 +69,7 @@ var layouts = []struct {
 // for hostile names.
 func TestTypeScript(t *testing.T) {
 	t.Parallel()
-	files, names := fixtures.compile(t).requests(t), hostileNames(t).requests(t)
+	files, names := fixtures.compile(t).requests(t), slices.Concat(hostileNames(t).requests(t), clashes(t).requests(t))
 	for _, l := range layouts {
 		t.Run(l.name, func(t *testing.T) {
 			t.Parallel()

@@ -41,7 +41,7 @@ func clashes(t *testing.T) compiled {
 }
 
 func (c *clasher) printf(format string, args ...any) {
-	c.WriteString(fmt.Sprintf(format, args...))
+	_, _ = fmt.Fprintf(c, format, args...)
 }
 
 func (c *clasher) name() string {

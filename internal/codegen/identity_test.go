@@ -90,6 +90,7 @@ func corpora(t *testing.T) []corpus {
 		{name: "protocompile", root: filepath.Join(module(t, "github.com/bufbuild/protocompile", "go.mod"), "internal", "testdata"), floor: 20, deviate: []string{"desc_test_complex.proto"}},
 		{name: "connect", root: filepath.Join(module(t, "connectrpc.com/connect", "go.mod"), "internal", "proto"), floor: 4},
 		{name: "conformance", root: filepath.Join(module(t, "connectrpc.com/conformance", "tools/go.mod"), "proto"), imports: []string{google}, floor: 5},
+		{name: "cel", root: filepath.Join(module(t, "cel.dev/expr", "tools/go.mod"), "proto"), imports: []string{google}, floor: 13},
 		{name: "grpc-go", root: module(t, "google.golang.org/grpc", "go.mod"), floor: 10},
 		{name: "grpc-gateway", root: module(t, "github.com/grpc-ecosystem/grpc-gateway/v2", "go.mod"), imports: []string{google}, floor: 38},
 		{

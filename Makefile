@@ -18,7 +18,7 @@ BIN           := $(CURDIR)/.cache/bin
 GOLANGCI_LINT := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 GORELEASER    := $(BIN)/goreleaser-$(GORELEASER_VERSION)
 
-.PHONY: help demo build test quick lint tidy fresh postgres race slow acceptance peers deploy codegen codegen-oracle conformance-json bench generate fuzz snapshot release-check
+.PHONY: help demo build test quick lint tidy fresh postgres race slow acceptance peers deploy codegen codegen-oracle codegen-live conformance-json bench generate fuzz snapshot release-check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ demo: ## create a user on the reference server inside the process
 build: ## build ./grpcx
 	go build -trimpath -o grpcx ./cmd/grpcx
 
-test: lint tidy fresh postgres race slow peers deploy conformance-json ## everything that runs on every submission
+test: lint tidy fresh postgres race slow peers deploy codegen codegen-live conformance-json ## everything that runs on every submission
 
 quick: ## the daily loop, under a minute
 	go test ./...
@@ -66,6 +66,9 @@ codegen-oracle: ## compare with protoc-gen-es over any folder: make codegen-orac
 	@test -n "$(TREE)" || { echo "want TREE=folder" >&2; exit 2; }
 	internal/codegen/oracle/test.sh -v -run '^TestIdentity$$' -tree "$(abspath $(TREE))"
 
+codegen-live: ## clients that grpcx generates, against servers, in Node and in Chromium
+	scripts/codegen-live.sh $(GOTESTFLAGS)
+
 lint: $(GOLANGCI_LINT) ## format, vet and the linters that hold the walls
 	$(GOLANGCI_LINT) fmt --diff
 	go vet $(PACKAGES)
@@ -82,8 +85,9 @@ tidy: ## each module lists what it needs and nothing else
 fresh: ## generated code is what the generators make of the protos
 	scripts/fresh.sh
 
-generate: ## regenerate the protobuf code and descriptors
+generate: ## regenerate the protobuf code and descriptors, and the runtime of generated clients
 	testserver/proto/generate.sh
+	internal/codegen/runtime/build.sh
 
 bench: ## benchmarks, and grpcx beside grpcurl
 	go test -run '^$$' -bench . -benchmem ./internal/...

@@ -133,8 +133,9 @@ func (o *Options) runtimeSource(name string, target Target) string {
 	if !o.TypesOnly {
 		return source(name, target)
 	}
-	functions := regexp.MustCompile(`(?m)^/\*\* .* \*/\nexport declare function .*\n`)
-	return functions.ReplaceAllString(source(name, DTS), "")
+	// Types stand before functions, which have comments.
+	types, _, _ := strings.Cut(source(name, DTS), "export declare function")
+	return types[:strings.LastIndex(types, "/**")]
 }
 
 // preamble is what files begin with that come from no .proto file.

@@ -182,13 +182,22 @@ func (s *site) victim(t *testing.T) (address, control string) {
 	return address, asked.URL
 }
 
-// workplace makes a directory that holds the programs of src, with the installed
-// packages.
-func workplace(t *testing.T) string {
+// workplace makes a directory that holds programs of src, by default all of them,
+// with the installed packages.
+func workplace(t *testing.T, programs ...string) string {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.CopyFS(dir, os.DirFS("src")); err != nil {
-		t.Fatal(err)
+	if programs == nil {
+		if err := os.CopyFS(dir, os.DirFS("src")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, name := range programs {
+		text, err := os.ReadFile(filepath.Join("src", name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		write(t, dir, name, string(text))
 	}
 	if err := os.Symlink(modules(t), filepath.Join(dir, "node_modules")); err != nil {
 		t.Fatal(err)

@@ -5,15 +5,13 @@
 set -eu
 cd "$(dirname "$0")"
 out=${1:-.}
-modules=../../../.cache/codegen/live/node_modules
-tsc=$modules/typescript59/bin/tsc
-[ -e "$tsc" ] || { echo "build.sh: run internal/codegen/live/install.sh first" >&2; exit 1; }
+../../../scripts/codegen-packages.sh
+modules=$(cd ../../../.cache/codegen/live/node_modules && pwd)
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cp ./*.ts tsconfig.json "$work"
-rm "$work"/*.d.ts 2>/dev/null || :
+cp grpcx_runtime.ts grpcx_grpcjs.ts tsconfig.json "$work"
 echo '{"type":"module"}' >"$work/package.json"
-ln -s "$(cd "$modules" && pwd)" "$work/node_modules"
-node "$tsc" -p "$work"
+ln -s "$modules" "$work/node_modules"
+node "$modules/typescript59/bin/tsc" -p "$work"
 cp "$work"/out/* "$out"

@@ -44,7 +44,8 @@ class GrpcJsCall {
     signal;
     head = new Headers();
     status;
-    /** Why the call was cancelled. */
+    cancelled = false;
+    /** Why it was cancelled, if there is a reason to tell. */
     failure;
     wake = () => { };
     ended;
@@ -79,13 +80,19 @@ class GrpcJsCall {
     }
     onAbort = () => this.cancel(ConnectError.from(this.signal?.reason, Code.Canceled));
     cancel(failure) {
+        this.cancelled = true;
         this.failure ??= failure;
         this.stream.cancel();
+        // Of a call that has just begun, grpc-js opens the stream nevertheless, in a moment.
+        setImmediate(() => this.stream.cancel());
     }
     async send(requests) {
         try {
-            while (!this.status) {
+            while (!this.status && !this.cancelled) {
                 const request = await requests.next();
+                if (this.cancelled) {
+                    return; // with no end: the requests are not complete
+                }
                 if (request.done) {
                     this.stream.end();
                     return;

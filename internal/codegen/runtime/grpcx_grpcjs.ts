@@ -64,7 +64,8 @@ class GrpcJsCall<I extends DescMessage, O extends DescMessage> implements AsyncI
   private readonly signal: AbortSignal | undefined;
   private head = new Headers();
   private status: StatusObject | undefined;
-  /** Why the call was cancelled. */
+  private cancelled = false;
+  /** Why it was cancelled, if there is a reason to tell. */
   private failure: ConnectError | undefined;
   private wake: () => void = () => {};
   private readonly ended: Promise<void>;
@@ -108,6 +109,7 @@ class GrpcJsCall<I extends DescMessage, O extends DescMessage> implements AsyncI
   private readonly onAbort = () => this.cancel(ConnectError.from(this.signal?.reason, Code.Canceled));
 
   cancel(failure?: ConnectError): void {
+    this.cancelled = true;
     this.failure ??= failure;
     this.stream.cancel();
     // Of a call that has just begun, grpc-js opens the stream nevertheless, in a moment.
@@ -116,8 +118,11 @@ class GrpcJsCall<I extends DescMessage, O extends DescMessage> implements AsyncI
 
   private async send(requests: AsyncIterator<MessageInitShape<I>>): Promise<void> {
     try {
-      while (!this.status) {
+      while (!this.status && !this.cancelled) {
         const request = await requests.next();
+        if (this.cancelled) {
+          return; // with no end: the requests are not complete
+        }
         if (request.done) {
           this.stream.end();
           return;

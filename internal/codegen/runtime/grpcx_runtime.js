@@ -59,10 +59,11 @@ export function cancelling(manager) {
         },
     });
 }
-/** The most that setTimeout takes, and what eight digits of the header grpc-timeout can say. */
+/** The most milliseconds that setTimeout takes. */
 const longestTimer = 2 ** 31 - 1;
+/** The most milliseconds that the header grpc-timeout has digits for. */
 const longestTimeout = 99_999_999;
-/** A server counts its time by its own clock: it may be early by so many milliseconds. */
+/** How many milliseconds before a deadline a server may take it for passed. */
 const clockSkew = 10;
 const ignore = () => { };
 /** What calls of all kinds have in common: how they end. */
@@ -74,7 +75,7 @@ class Call {
     headerSeen;
     trailerSeen = false;
     over = false;
-    /** Why the call failed, unless it was left. */
+    /** Why the call failed. */
     failure;
     /** Rejects what wait() waits for. */
     interrupt = ignore;

@@ -140,11 +140,13 @@ interface ResettableStream {
   destroy(): unknown;
 }
 
-/** The most that setTimeout takes, and what eight digits of the header grpc-timeout can say. */
+/** The most milliseconds that setTimeout takes. */
 const longestTimer = 2 ** 31 - 1;
+
+/** The most milliseconds that the header grpc-timeout has digits for. */
 const longestTimeout = 99_999_999;
 
-/** A server counts its time by its own clock: it may be early by so many milliseconds. */
+/** How many milliseconds before a deadline a server may take it for passed. */
 const clockSkew = 10;
 
 const ignore = () => {};
@@ -158,7 +160,7 @@ class Call {
   private headerSeen: Headers | undefined;
   private trailerSeen = false;
   private over = false;
-  /** Why the call failed, unless it was left. */
+  /** Why the call failed. */
   private failure: { reason: unknown } | undefined;
   /** Rejects what wait() waits for. */
   private interrupt: (reason: unknown) => void = ignore;

@@ -42,7 +42,7 @@ export function fieldCases(transport: Transport): Case[] {
     ["fields: optional ones that are set to nothing", async () => {
       const got = await cook(create(EverythingSchema, { oInt32: 0, oInt64: 0n, oBool: false, oString: "", oBytes: new Uint8Array(), oEnum: 0 }));
       equal([got.oInt32, got.oInt64, got.oBool, got.oString, got.oEnum], [0, 0n, false, "", 0]);
-      equal([got.oBytes?.length, got.oDouble, "oUnset" in got && got.oUnset !== undefined], [0, undefined, false]);
+      equal([got.oBytes?.length, got.oUnset], [0, undefined]);
     }],
     ["fields: lists", async () => {
       await cook(create(EverythingSchema, {
@@ -76,7 +76,7 @@ export function fieldCases(transport: Transport): Case[] {
       const message = create(EverythingSchema, {
         wTimestamp: { seconds: 1_700_000_000n, nanos: 123_456_789 }, wDuration: { seconds: -1n, nanos: -5 },
         wStruct: { text: "t", number: 1.5, list: [1, null, { deep: true }] }, wValue: { kind: { case: "nullValue", value: 0 } },
-        wList: { values: [{ kind: { case: "stringValue", value: "s" } }, { kind: { case: "structValue", value: { a: 1 } } }] },
+        wList: { values: [{ kind: { case: "stringValue", value: "s" } }, { kind: { case: "structValue", value: { fields: { a: { kind: { case: "boolValue", value: true } } } } } }] },
         wAny: anyPack(DetailSchema, detail), wMask: { paths: ["a", "b.c"] }, wEmpty: {}, wInt64: 0n, wString: "", wBool: false, wBytes: new Uint8Array(),
         wTimestamps: [timestampFromDate(new Date(0)), { nanos: 1 }],
       });

@@ -32,7 +32,18 @@ func TestJavaScript(t *testing.T) {
 				t.Run(compiler, func(t *testing.T) { check(t, dir, compiler) })
 			}
 			// As Node resolves modules, with the package.json that --init wrote.
-			check(t, dir, "typescript59", "--module", "nodenext", "--moduleResolution", "nodenext", "--verbatimModuleSyntax", "false")
+			write(t, dir, "nodenext.json", `{"extends":"./tsconfig.json","compilerOptions":{"module":"nodenext","moduleResolution":"nodenext"},"files":["nodenext.mts"]}`)
+			client := map[string]string{"multi": "userservice/userservice_client", "single": "client"}[tt.layout]
+			write(t, dir, "nodenext.mts", `
+import type { Transport } from "@connectrpc/connect";
+import { createUserServiceClient } from "./gen/`+client+`.js";
+export const name = async (transport: Transport): Promise<string | undefined> => (await createUserServiceClient(transport).getUser({})).user?.name;
+// @ts-expect-error a request is wanted
+export const none = async (transport: Transport) => createUserServiceClient(transport).getUser();
+`)
+			for _, compiler := range compilers {
+				t.Run(compiler+" nodenext", func(t *testing.T) { checkProject(t, dir, compiler, "nodenext.json") })
+			}
 		})
 	}
 }

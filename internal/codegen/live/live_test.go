@@ -241,10 +241,15 @@ func choose(t *testing.T, dir, variant string) {
 var compilers = []string{"typescript59", "typescript60", "typescript70"}
 
 // check compiles dir with a version of TypeScript, which must find nothing.
-func check(t *testing.T, dir, compiler string, flags ...string) {
+func check(t *testing.T, dir, compiler string) {
+	t.Helper()
+	checkProject(t, dir, compiler, "tsconfig.json")
+}
+
+func checkProject(t *testing.T, dir, compiler, project string) {
 	t.Helper()
 	tsc := filepath.Join("node_modules", compiler, "bin", "tsc")
-	output(t, dir, exec.CommandContext(t.Context(), "node", append([]string{tsc, "--project", "."}, flags...)...))
+	output(t, dir, exec.CommandContext(t.Context(), "node", tsc, "--project", project))
 }
 
 // bundle makes a program for Node of dir/name.ts.

@@ -11,5 +11,6 @@ if ! cmp -s "$sources/package-lock.json" "$cache/package-lock.json" ||
 	[ ! -e "$cache/node_modules/.package-lock.json" ]; then
 	mkdir -p "$cache"
 	cp "$sources/package.json" "$sources/package-lock.json" "$sources/.npmrc" "$cache"
-	npm ci --prefix "$cache" --ignore-scripts --loglevel=error
+	# npm ci --prefix does not follow a link, which the .cache of a copy may be.
+	(cd -P "$cache" && npm ci --ignore-scripts --loglevel=error)
 fi

@@ -9,7 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"sync/atomic"
+	"sync"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -91,8 +91,9 @@ func Pump(ctx context.Context, cc grpc.ClientConnInterface, m protoreflect.Metho
 	s := &sender{stream: st, in: in, cancel: cancel, failed: make(chan error, 1)}
 	go s.run(ctx)
 	received, err := receive(st, m.IsStreamingServer(), out)
-	counts := Counts{Sent: int(s.sent.Load()), Received: received}
-	return counts, s.finish(st, out, err)
+	err = s.finish(st, out, err)
+	cancel()
+	return Counts{Sent: s.count(), Received: received}, err
 }
 
 // Path returns the HTTP/2 path of m: "/package.Service/Method".
@@ -138,8 +139,10 @@ type sender struct {
 	stream grpc.ClientStream
 	in     Requests
 	cancel context.CancelFunc
-	sent   atomic.Int64
 	failed chan error // holds at most the one failure
+
+	sending sync.Mutex // held while the transport takes a request
+	sent    int        // requests that it took
 }
 
 // badRequest marks a failure of the source, as opposed to the transport's.
@@ -158,7 +161,7 @@ func (s *sender) run(ctx context.Context) {
 		}
 		if err != nil {
 			err = badRequest{err}
-		} else if err = s.stream.SendMsg(request); errors.Is(err, io.EOF) {
+		} else if err = s.send(request); errors.Is(err, io.EOF) {
 			return // the server has ended the call; the receiver has its status
 		}
 		if err != nil {
@@ -166,8 +169,25 @@ func (s *sender) run(ctx context.Context) {
 			s.cancel()
 			return
 		}
-		s.sent.Add(1)
 	}
+}
+
+func (s *sender) send(request []byte) error {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	err := s.stream.SendMsg(request)
+	if err == nil {
+		s.sent++
+	}
+	return err
+}
+
+// count returns how many requests were sent. The call's context has ended, so
+// the transport does not keep it waiting for one that it is taking.
+func (s *sender) count() int {
+	s.sending.Lock()
+	defer s.sending.Unlock()
+	return s.sent
 }
 
 // badSink marks a failure of the sink.

@@ -232,6 +232,39 @@ func (l limitSize) NewStream(ctx context.Context, d *grpc.StreamDesc, path strin
 	return l.ClientConnInterface.NewStream(ctx, d, path, append(o, grpc.MaxCallSendMsgSize(l.max))...)
 }
 
+// answeredFirst is a connection whose SendMsg returns only when the response is
+// there: what a busy machine makes of any connection now and then.
+type answeredFirst struct{ grpc.ClientConnInterface }
+
+func (a answeredFirst) NewStream(ctx context.Context, d *grpc.StreamDesc, path string, o ...grpc.CallOption) (grpc.ClientStream, error) {
+	st, err := a.ClientConnInterface.NewStream(ctx, d, path, o...)
+	return &answeredStream{ClientStream: st, answered: make(chan struct{})}, err
+}
+
+type answeredStream struct {
+	grpc.ClientStream
+	answered chan struct{}
+}
+
+func (s *answeredStream) SendMsg(m any) error {
+	err := s.ClientStream.SendMsg(m)
+	<-s.answered
+	return err
+}
+
+func (s *answeredStream) RecvMsg(m any) error {
+	defer close(s.answered)
+	return s.ClientStream.RecvMsg(m)
+}
+
+func TestRequestsCountThoughTheAnswerIsQuicker(t *testing.T) {
+	cc := answeredFirst{connect(t)}
+	counts, err := stream.Pump(t.Context(), cc, method("EmptyCall"), stream.Messages(), &recorder{})
+	if err != nil || counts != (stream.Counts{Sent: 1, Received: 1}) {
+		t.Errorf("counts = %+v, err = %v", counts, err)
+	}
+}
+
 func TestPaced(t *testing.T) {
 	const interval = 20 * time.Millisecond
 	in := stream.Paced(context.Background(), stream.Messages(nil, nil, nil), interval)

@@ -13,14 +13,15 @@ import (
 func TestJavaScript(t *testing.T) {
 	s := newSite(t, false)
 	for _, tt := range []struct {
-		name, layout, how string
-		flags             []string
+		name, layout, how, user string
+		flags                   []string
 	}{
-		{name: "ESM", layout: "multi", how: "import"},
-		{name: "CommonJS", layout: "multi", how: "require", flags: []string{"--module", "cjs"}},
-		{name: "ESM in one file", layout: "single", how: "import", flags: []string{"--single-file"}},
-		{name: "CommonJS in one file", layout: "single", how: "require", flags: []string{"--single-file", "--module", "cjs"}},
-		{name: "CommonJS imported", layout: "multi", how: "import", flags: []string{"--module", "cjs"}},
+		{name: "ESM", layout: "multi", how: "import", user: "nodenext.mts"},
+		{name: "CommonJS", layout: "multi", how: "require", user: "nodenext.cts", flags: []string{"--module", "cjs"}},
+		{name: "ESM in one file", layout: "single", how: "import", user: "nodenext.mts", flags: []string{"--single-file"}},
+		{name: "CommonJS in one file", layout: "single", how: "require", user: "nodenext.cts", flags: []string{"--single-file", "--module", "cjs"}},
+		// To TypeScript the Transport of an ES module is not that of a CommonJS one.
+		{name: "CommonJS imported", layout: "multi", how: "import", user: "nodenext.cts", flags: []string{"--module", "cjs"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			dir := workplace(t)
@@ -32,9 +33,9 @@ func TestJavaScript(t *testing.T) {
 				t.Run(compiler, func(t *testing.T) { check(t, dir, compiler) })
 			}
 			// As Node resolves modules, with the package.json that --init wrote.
-			write(t, dir, "nodenext.json", `{"extends":"./tsconfig.json","compilerOptions":{"module":"nodenext","moduleResolution":"nodenext"},"files":["nodenext.mts"]}`)
+			write(t, dir, "nodenext.json", `{"extends":"./tsconfig.json","compilerOptions":{"module":"nodenext","moduleResolution":"nodenext"},"files":["`+tt.user+`"]}`)
 			client := map[string]string{"multi": "userservice/userservice_client", "single": "client"}[tt.layout]
-			write(t, dir, "nodenext.mts", `
+			write(t, dir, tt.user, `
 import type { Transport } from "@connectrpc/connect";
 import { createUserServiceClient } from "./gen/`+client+`.js";
 export const name = async (transport: Transport): Promise<string | undefined> => (await createUserServiceClient(transport).getUser({})).user?.name;

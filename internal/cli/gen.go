@@ -54,8 +54,8 @@ func newGenLanguageCommand(p *program, language, what string, targets ...codegen
 		Short: "Generate " + what,
 		Long: `Generate ` + what + ` for the files that declare the symbols and for
 all that they import: modules of messages, x_pb, and of clients, x_client. Without
-a SYMBOL all services are taken but for server reflection itself. Well-known types
-come from the package @bufbuild/protobuf.
+a SYMBOL a server's services are taken, but for server reflection itself, or all that
+.proto files and sets have. Well-known types come from the package @bufbuild/protobuf.
 
 Files are written below --out, none that grpcx did not generate is overwritten
 without --force, and --check writes nothing: it exits with 3 if what is there is
@@ -172,9 +172,12 @@ func (o *genOptions) run(ctx context.Context, source describe.Source) error {
 
 // names are the full names of the symbols.
 func (o *genOptions) names(ctx context.Context, source describe.Source) ([]protoreflect.FullName, error) {
+	if len(o.symbols) == 0 && o.fromFiles() {
+		return describe.Everything(ctx, source)
+	}
 	if len(o.symbols) == 0 {
 		services, err := source.Services(ctx)
-		if err != nil || o.fromFiles() {
+		if err != nil {
 			return nil, err
 		}
 		return slices.DeleteFunc(services, func(name protoreflect.FullName) bool {

@@ -155,7 +155,7 @@ func (g *generatedDir) report(p *program, changes []fileChange) error {
 			word = "missing"
 		}
 		stale++
-		if _, err := fmt.Fprintf(p.Out, "%s: %s\n", word, c.Name); err != nil {
+		if _, err := fmt.Fprintf(p.Out, "%s: %s\n", word, termtext.Line(c.Name)); err != nil {
 			return err
 		}
 	}

@@ -46,6 +46,28 @@ func Closure(ctx context.Context, source Source, names []protoreflect.FullName) 
 	return set, errors.Join(errs...)
 }
 
+// Everything returns names that between them have [Closure] take all files of the
+// source: its services, and one more name of each file that declares any.
+func Everything(ctx context.Context, source Source) ([]protoreflect.FullName, error) {
+	names, err := source.Services(ctx)
+	if err != nil {
+		return nil, err
+	}
+	files, err := catalogOf(source).allFiles(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, file := range files {
+		for name := range topLevel(file) {
+			if name.IsValid() {
+				names = append(names, name)
+				break
+			}
+		}
+	}
+	return names, nil
+}
+
 // WriteProtos writes every file of the set as proto source, which compiles to
 // the same descriptors. create opens the file of this name, which is local,
 // slash-separated and clean: a set with any other name is refused before

@@ -35,12 +35,13 @@ func TestJavaScript(t *testing.T) {
 			// As Node resolves modules, with the package.json that --init wrote.
 			write(t, dir, "nodenext.json", `{"extends":"./tsconfig.json","compilerOptions":{"module":"nodenext","moduleResolution":"nodenext"},"files":["`+tt.user+`"]}`)
 			client := map[string]string{"multi": "userservice/userservice_client", "single": "client"}[tt.layout]
-			write(t, dir, tt.user, `
-import type { Transport } from "@connectrpc/connect";
-import { createUserServiceClient } from "./gen/`+client+`.js";
-export const name = async (transport: Transport): Promise<string | undefined> => (await createUserServiceClient(transport).getUser({})).user?.name;
+			write(t, dir, tt.user, map[string]string{
+				"nodenext.mts": `import type { Transport } from "@connectrpc/connect"; import { createUserServiceClient } from "./gen/` + client + `.js"; export { name, none };`,
+				"nodenext.cts": `import connect = require("@connectrpc/connect"); type Transport = connect.Transport; import users = require("./gen/` + client + `.js"); const { createUserServiceClient } = users; export = { name, none };`,
+			}[tt.user]+`
+const name = async (transport: Transport): Promise<string | undefined> => (await createUserServiceClient(transport).getUser({})).user?.name;
 // @ts-expect-error a request is wanted
-export const none = async (transport: Transport) => createUserServiceClient(transport).getUser();
+const none = async (transport: Transport) => createUserServiceClient(transport).getUser();
 `)
 			for _, compiler := range compilers {
 				t.Run(compiler+" nodenext", func(t *testing.T) { checkProject(t, dir, compiler, "nodenext.json") })

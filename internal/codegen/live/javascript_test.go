@@ -39,9 +39,13 @@ func TestJavaScript(t *testing.T) {
 				"nodenext.mts": `import type { Transport } from "@connectrpc/connect"; import { createUserServiceClient } from "./gen/` + client + `.js"; export { name, none };`,
 				"nodenext.cts": `import connect = require("@connectrpc/connect"); type Transport = connect.Transport; import users = require("./gen/` + client + `.js"); const { createUserServiceClient } = users; export = { name, none };`,
 			}[tt.user]+`
-const name = async (transport: Transport): Promise<string | undefined> => (await createUserServiceClient(transport).getUser({})).user?.name;
-// @ts-expect-error a request is wanted
-const none = async (transport: Transport) => createUserServiceClient(transport).getUser();
+async function name(transport: Transport): Promise<string | undefined> {
+  return (await createUserServiceClient(transport).getUser({})).user?.name;
+}
+async function none(transport: Transport) {
+  // @ts-expect-error a request is wanted
+  await createUserServiceClient(transport).getUser();
+}
 `)
 			for _, compiler := range compilers {
 				t.Run(compiler+" nodenext", func(t *testing.T) { checkProject(t, dir, compiler, "nodenext.json") })

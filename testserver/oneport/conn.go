@@ -149,25 +149,34 @@ func (c *conn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// Close closes the connection for good; it may be called often.
+// Close closes the connection for good; it may be called often. When any call of
+// it returns, the connection counts no more.
 func (c *conn) Close() error {
+	if inner := c.leave(); inner != nil {
+		return inner.Close()
+	}
+	return nil
+}
+
+// leave takes the connection and its calls out of the server's counts. It returns
+// what is to be closed, nil from the second time on.
+func (c *conn) leave() net.Conn {
 	c.mu.Lock()
-	first, inner, traffic := !c.closed, c.Conn, c.traffic
-	c.closed = true
-	c.mu.Unlock()
-	if !first {
+	defer c.mu.Unlock()
+	if c.closed {
 		return nil
 	}
+	c.closed = true
 	switch {
-	case traffic == nil:
+	case c.traffic == nil:
 	case c.calls.Load() > 0 && c.server.weight.Load() > int64(c.server.cfg.MaxCalls/2) && !c.server.stopped():
 		// Handlers that wait for a processor have not been counted yet.
-		time.AfterFunc(lingering, traffic.close)
+		time.AfterFunc(lingering, c.traffic.close)
 	default:
-		traffic.close()
+		c.traffic.close()
 	}
 	c.server.connections.remove(c)
-	return inner.Close()
+	return c.Conn
 }
 
 // count counts the calls that open, or close, with their weight.

@@ -103,9 +103,10 @@ func (s *connections) leastMissed(newcomer string) *conn {
 // dismiss ends the connections that nobody serves yet, and lets no more in.
 func (s *connections) dismiss() {
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	s.stopped = true
-	for c := range s.all {
+	all := slices.Collect(maps.Keys(s.all))
+	s.mu.Unlock()
+	for _, c := range all {
 		c.dismiss()
 	}
 }

@@ -47,7 +47,7 @@ func (s *Server) admit(raw net.Conn) {
 	victim, ok := s.connections.add(c)
 	if victim != nil {
 		// It may have to send something first, which takes its time.
-		s.serving.Go(func() { _ = victim.Close() })
+		s.serving.Go(func() { _ = victim.evict() })
 	}
 	if !ok {
 		_ = raw.Close()

@@ -35,6 +35,8 @@ type conn struct {
 	answered atomic.Bool  // an answer has begun, so the client is more than a visitor
 	lastUsed atomic.Int64 // when the last call ended, in Unix nanoseconds
 
+	writing sync.Mutex // held while something is written
+
 	mu        sync.Mutex // guards what follows
 	opening   bool       // nobody serves it yet
 	dismissed bool       // the server stops, so nobody will
@@ -44,6 +46,9 @@ type conn struct {
 // lingering is for how long the calls of a connection that was closed weigh on,
 // where calls are many.
 const lingering = 500 * time.Millisecond
+
+// farewell is how long the last words to a client may take.
+const farewell = 100 * time.Millisecond
 
 // localAddr is the local address of a connection. It leads from the peer of a
 // call to the connection, for the limits.
@@ -96,6 +101,9 @@ func (c *conn) readFrames(b []byte) (int, error) {
 		if pass > 0 {
 			return pass, nil
 		}
+		if held && c.traffic.left() {
+			return 0, net.ErrClosed // the client knows that the call was not taken
+		}
 		if held {
 			c.hold()
 		}
@@ -120,7 +128,7 @@ func (c *conn) hold() {
 	tick := time.NewTicker(step)
 	defer tick.Stop()
 	for range longest / step {
-		if c.broken.Load() || !c.crowded(1) || c.server.stopped() {
+		if c.broken.Load() || c.traffic.left() || !c.crowded(1) || c.server.stopped() {
 			break
 		}
 		<-tick.C
@@ -139,6 +147,8 @@ func (c *conn) read(b []byte) (int, error) {
 }
 
 func (c *conn) Write(b []byte) (int, error) {
+	c.writing.Lock()
+	defer c.writing.Unlock()
 	if c.traffic != nil && c.traffic.sent(b) && !c.answered.Load() {
 		c.answered.Store(true)
 	}
@@ -147,6 +157,24 @@ func (c *conn) Write(b []byte) (int, error) {
 		c.broken.Store(true)
 	}
 	return n, err
+}
+
+// evict closes a connection that has to go for another one. A client of HTTP/2
+// hears before which calls were taken: it makes again, over a new connection, what
+// is on its way at this moment.
+func (c *conn) evict() error {
+	c.mu.Lock()
+	traffic := c.traffic
+	c.mu.Unlock()
+	if traffic != nil {
+		_ = c.Conn.SetWriteDeadline(time.Now().Add(farewell)) // of a write that is stuck, too
+		c.writing.Lock()
+		if last, ok := traffic.goAway(); ok && !c.broken.Load() {
+			_, _ = c.Conn.Write(last)
+		}
+		c.writing.Unlock()
+	}
+	return c.Close()
 }
 
 // Close closes the connection for good; it may be called often. When any call of

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"golang.org/x/net/http2"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/status"
@@ -196,3 +197,36 @@ type temporary struct{}
 
 func (temporary) Error() string   { return "too many open files" }
 func (temporary) Temporary() bool { return true }
+
+// TestEvictedClientsKnowWhichCallsWereTaken has connections make room that rest,
+// on each side of the port.
+func TestEvictedClientsKnowWhichCallsWereTaken(t *testing.T) {
+	for _, contentType := range []string{"application/grpc", "application/grpc-web+proto"} {
+		t.Run(contentType, func(t *testing.T) {
+			_, addr := start(t, Config{MaxConnections: 1}, &service{})
+			c := dialRaw(t, addr)
+			c.hello()
+			for stream := uint32(1); stream <= 3; stream += 2 {
+				if err := c.WriteHeaders(http2.HeadersFrameParam{StreamID: stream, BlockFragment: c.headers("EmptyCall", contentType), EndHeaders: true}); err != nil {
+					t.Fatal(err)
+				}
+				if err := c.WriteData(stream, true, make([]byte, 5)); err != nil {
+					t.Fatal(err)
+				}
+				c.until(func(f http2.Frame) bool {
+					return f.Header().StreamID == stream && f.Header().Flags.Has(http2.FlagDataEndStream)
+				})
+			}
+			newcomer := dialRaw(t, addr)
+			last := c.until(func(f http2.Frame) bool { return f.Header().Type == http2.FrameGoAway })
+			if f, ok := last.(*http2.GoAwayFrame); !ok || f.LastStreamID != 3 || f.ErrCode != http2.ErrCodeNo {
+				t.Errorf("%v", last)
+			}
+			if f, err := c.ReadFrame(); err == nil {
+				t.Errorf("%v after the last words", f)
+			}
+			newcomer.hello()
+			newcomer.until(func(f http2.Frame) bool { return f.Header().Type == http2.FrameSettings })
+		})
+	}
+}

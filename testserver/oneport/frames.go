@@ -78,6 +78,7 @@ type traffic struct {
 	open  map[uint32]int64 // the weight of each open call
 	last  uint32           // highest stream of the client
 	ended bool
+	gone  bool // the client was told that no further call is taken
 }
 
 // A call weighs 1, and 1 more for each of so many bytes of headers that it began
@@ -144,6 +145,9 @@ func (t *traffic) sent(b []byte) (answers bool) {
 func (t *traffic) begin(stream uint32, weight int64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if t.gone {
+		return stream <= t.last
+	}
 	if stream <= t.last || t.ended {
 		return true // trailers of the client
 	}
@@ -174,6 +178,28 @@ func (t *traffic) end(stream uint32) {
 		delete(t.open, stream)
 		t.conn.count(-1, -weight)
 	}
+}
+
+// goAway returns the frame that tells the client which calls were taken, after
+// which no other passes (RFC 9113, section 6.8); false means that something is
+// half written, so that no frame can stand here.
+func (t *traffic) goAway() (frame []byte, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.ended || t.out.skip > 0 || t.out.have > 0 {
+		return nil, false
+	}
+	t.gone = true
+	frame = []byte{0, 0, 8, byte(http2.FrameGoAway), 0, 0, 0, 0, 0}
+	frame = binary.BigEndian.AppendUint32(frame, t.last)
+	return binary.BigEndian.AppendUint32(frame, uint32(http2.ErrCodeNo)), true
+}
+
+// left reports whether goAway has told the client.
+func (t *traffic) left() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.gone
 }
 
 // close ends all calls.

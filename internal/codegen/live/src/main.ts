@@ -3,11 +3,11 @@ import { run, type Case } from "./cases";
 import { fieldCases } from "./fields";
 import { killedCases } from "./killed";
 import { nameCases, nameRequestCases } from "./names";
-import { probeCases, probeRequestCases } from "./probing";
+import { probeCases, probeRequestCases, type Quirks } from "./probing";
 import { referenceCases, requestStreamCases } from "./reference";
 
 /** Runs all cases in Node, which then has nothing left to do and ends. */
-export async function main(connect: (address: string) => Transport, reference: string, probe: string, victim: string, control: string, endsFirst = false): Promise<void> {
+export async function main(connect: (address: string) => Transport, reference: string, probe: string, victim: string, control: string, quirks: Quirks = {}): Promise<void> {
   const unhandled: unknown[] = [];
   process.on("unhandledRejection", (reason) => unhandled.push(reason));
   const [toReference, toProbe] = [connect(reference), connect(probe)];
@@ -21,8 +21,8 @@ export async function main(connect: (address: string) => Transport, reference: s
     ...referenceCases(toReference),
     ...requestStreamCases(toReference),
     ...fieldCases(toProbe),
-    ...probeCases(toProbe),
-    ...probeRequestCases(toProbe, endsFirst),
+    ...probeCases(toProbe, quirks),
+    ...probeRequestCases(toProbe, quirks),
     ...nameCases(toProbe),
     ...nameRequestCases(toProbe),
     ...killedCases(connect(victim), kill),

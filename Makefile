@@ -41,8 +41,8 @@ race: ## all tests of the quick loop, under the race detector
 postgres: ## install the PostgreSQL that the tests of the store run
 	scripts/postgres.sh
 
-slow: postgres ## kill servers under load, cut the power, attack the port, move large files
-	go test -tags slow -run '^Test(Crash|PowerCut|Hostile|LargeFile)' -count=1 -p 1 -timeout 30m $(GOTESTFLAGS) ./testserver/... ./cmd/grpcx
+slow: postgres ## kill and stop servers under load, cut the power, attack the port, move large files
+	go test -tags slow -run '^Test(Crash|PowerCut|Hostile|Large|Shutdown)' -count=1 -p 1 -timeout 30m $(GOTESTFLAGS) ./testserver/... ./cmd/grpcx
 
 acceptance: ## figures that want a quiet machine: logins, a stuck reader, the one port beside grpc-go
 	go test -tags slow -run '^TestLoginTime|UnderLoad$$' -count=1 -p 1 -timeout 30m -v ./testserver

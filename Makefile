@@ -29,14 +29,14 @@ demo: ## create a user on the reference server inside the process
 build: ## build ./grpcx
 	go build -trimpath -o grpcx ./cmd/grpcx
 
-test: lint tidy fresh postgres race slow peers deploy codegen codegen-live conformance-json ## everything that runs on every submission
+test: lint tidy fresh race slow peers deploy codegen codegen-live conformance-json ## everything that runs on every submission
 
 quick: ## the daily loop, under a minute
 	go test ./...
 
-race: ## all tests of the quick loop, under the race detector
+race: postgres ## all tests of the quick loop, and those on PostgreSQL, under the race detector
 	@test -n "$(RACE)" || { echo "SKIPPED: the race detector needs a C compiler" >&2; test -z "$$CI"; }
-	go test $(RACE) $(GOTESTFLAGS) ./...
+	go test $(RACE) -tags postgres $(GOTESTFLAGS) ./...
 
 postgres: ## install the PostgreSQL that the tests of the store run
 	scripts/postgres.sh
@@ -74,6 +74,7 @@ lint: $(GOLANGCI_LINT) ## format, vet and the linters that hold the walls
 	go vet $(PACKAGES)
 	go vet -tags peers,codegen ./cmd/... ./testserver/... ./internal/codegen/...
 	go vet -tags slow ./testserver/... ./cmd/...
+	go vet -tags postgres ./testserver/...
 	$(GOLANGCI_LINT) run $(PACKAGES)
 	go run ./scripts/walls $(GOLANGCI_LINT)
 

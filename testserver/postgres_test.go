@@ -1,3 +1,5 @@
+//go:build postgres
+
 package testserver
 
 import (
@@ -42,13 +44,6 @@ func TestPostgresComesAndGoes(t *testing.T) {
 	}
 }
 
-func mustCreateUser(t *testing.T, c pb.UserServiceClient, name string) {
-	t.Helper()
-	if _, err := c.CreateUser(withDeadline(t), &pb.CreateUserRequest{Name: name, Email: name + "@example.com"}); err != nil {
-		t.Fatal(err)
-	}
-}
-
 // watchUsers returns a watch that has begun.
 func watchUsers(t *testing.T, c pb.UserServiceClient) grpc.ServerStreamingClient[pb.UserEvent] {
 	t.Helper()
@@ -87,17 +82,6 @@ func TestNodesLogInAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-}
-
-func TestStoreName(t *testing.T) {
-	s := Start(t, Config{Store: "memory"})
-	if got := s.StoreName(); got != "memory" {
-		t.Errorf("name %q", got)
-	}
-	_, err := New(Config{Store: "postgres://ada:s3cret@127.0.0.1:1/db?sslmode=nonsense"})
-	if err == nil || strings.Contains(err.Error(), "s3cret") {
-		t.Error(err)
-	}
 }
 
 func TestWatchersOfTwoNodesSeeOneOrder(t *testing.T) {

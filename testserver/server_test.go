@@ -425,3 +425,14 @@ func BenchmarkGetUser(b *testing.B) {
 		}
 	}
 }
+
+func TestStoreName(t *testing.T) {
+	s := Start(t, Config{Store: "memory"})
+	if got := s.StoreName(); got != "memory" {
+		t.Errorf("name %q", got)
+	}
+	_, err := New(Config{Store: "postgres://ada:s3cret@127.0.0.1:1/db?sslmode=nonsense"})
+	if err == nil || strings.Contains(err.Error(), "s3cret") {
+		t.Error(err)
+	}
+}

@@ -485,3 +485,10 @@ func wantAges(ctx context.Context, t *testing.T, c pb.UserServiceClient, id stri
 		}
 	}
 }
+
+func mustCreateUser(t *testing.T, c pb.UserServiceClient, name string) {
+	t.Helper()
+	if _, err := c.CreateUser(withDeadline(t), &pb.CreateUserRequest{Name: name, Email: name + "@example.com"}); err != nil {
+		t.Fatal(err)
+	}
+}

@@ -43,13 +43,6 @@ func TestFile(t *testing.T) {
 	})
 }
 
-func TestPostgres(t *testing.T) {
-	storetest.Run(t, func(t *testing.T, opts store.Options) *store.Store {
-		opts.Path = pgtest.Start(t)
-		return open(t, opts)
-	})
-}
-
 func ada() store.User { return store.User{Name: "Ada", Email: "ada@example.com"} }
 
 func TestMemoryStoresAreApart(t *testing.T) {

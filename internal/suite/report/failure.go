@@ -1,6 +1,7 @@
 package report
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -42,6 +43,23 @@ func frameOf(f *suite.Failure, p paint, width int) []string {
 	b.block("response", f.Response)
 	b.command(f.Command)
 	return b.out
+}
+
+// once returns the failures of a step with what several of them show, the command
+// and the response, left to the last.
+func once(failures []*suite.Failure) []*suite.Failure {
+	out := slices.Clone(failures)
+	for i, f := range out[:max(0, len(out)-1)] {
+		c, next := *f, failures[i+1]
+		if c.Command == next.Command {
+			c.Command = ""
+		}
+		if c.Response == next.Response {
+			c.Response = ""
+		}
+		out[i] = &c
+	}
+	return out
 }
 
 func (b *frame) head(f *suite.Failure) {

@@ -29,7 +29,7 @@ func (g *github) Ended(r *suite.TestResult) error {
 	for _, s := range r.Steps {
 		for _, f := range s.Failures {
 			title := termtext.Line(r.FullName()) + " › " + termtext.Line(s.Name)
-			text := headline(f) + "\n" + strings.Join(frameOf(f, false, 80), "\n")
+			text := headline(f) + "\n" + strings.Join(frameOf(f, false, 80)[1:], "\n")
 			annotate(&b, "error", f.Position, title, text)
 		}
 	}
@@ -118,7 +118,7 @@ func markdown(result *suite.Result) string {
 func details(r *suite.TestResult) string {
 	var b strings.Builder
 	for _, s := range r.Steps {
-		for _, f := range s.Failures {
+		for _, f := range once(s.Failures) {
 			fmt.Fprintf(&b, "<details open><summary>%s <b>%s</b> › %s: %s</summary>\n\n<pre>%s</pre>\n\n</details>\n\n",
 				emoji(r.Verdict), html.EscapeString(termtext.Line(r.FullName())), html.EscapeString(termtext.Line(s.Name)),
 				html.EscapeString(headline(f)), html.EscapeString(strings.Join(frameOf(f, false, 80), "\n")))
@@ -127,12 +127,15 @@ func details(r *suite.TestResult) string {
 	return b.String()
 }
 
-// inline returns s as text in Markdown: all that could begin markup, a cell of a
-// table, a link or a mention is a character reference.
+// inline returns s as text in Markdown: what could begin markup, end a cell of a
+// table, or make a link or a mention is a character reference.
 func inline(s string) string {
+	const active = "!#$&*:<>@[\\]^_`{|}~"
 	var b strings.Builder
-	for _, r := range termtext.Line(s) {
-		if r < 0x80 && strings.ContainsRune("!\"#$%&'()*+./:;<=>?@[\\]^_`{|}~", r) {
+	text := termtext.Line(s)
+	for i, r := range text {
+		address := r == '.' && i >= 3 && strings.EqualFold(text[i-3:i], "www")
+		if strings.ContainsRune(active, r) || address {
 			fmt.Fprintf(&b, "&#%d;", r)
 		} else {
 			b.WriteRune(r)

@@ -42,8 +42,8 @@ type junitSuite struct {
 	Time       string          `xml:"time,attr"` // seconds
 	Properties []junitProperty `xml:"properties>property"`
 	Cases      []junitCase     `xml:"testcase"`
-	Out        string          `xml:"system-out"`
-	Err        string          `xml:"system-err"`
+	Out        junitText       `xml:"system-out"`
+	Err        junitText       `xml:"system-err"`
 }
 
 type junitProperty struct {
@@ -63,7 +63,11 @@ type junitCase struct {
 type junitFailure struct {
 	Message string `xml:"message,attr"`
 	Type    string `xml:"type,attr"`
-	Text    string `xml:",chardata"`
+	junitText
+}
+
+type junitText struct {
+	Text string `xml:",cdata"`
 }
 
 func (j *junit) End(result *suite.Result) error {
@@ -146,7 +150,7 @@ func (s *junitSuite) add(r *suite.TestResult) {
 		c.Skipped = &reason
 	}
 	s.Cases = append(s.Cases, c)
-	s.Out += junitLog(r)
+	s.Out.Text += junitLog(r)
 }
 
 // junitFailureOf shows all failures of a test as one, which is all that the schema
@@ -155,13 +159,12 @@ func junitFailureOf(r *suite.TestResult) *junitFailure {
 	var f junitFailure
 	var text strings.Builder
 	for _, s := range r.Steps {
-		for _, one := range s.Failures {
+		for _, one := range once(s.Failures) {
 			line := place(one.Position) + ": " + termtext.Line(s.Name) + ": " + headline(one)
 			if f.Type == "" {
 				f.Message, f.Type = line, string(one.Kind)
 			}
-			text.WriteString("\n" + line + "\n")
-			text.WriteString(strings.Join(frameOf(one, false, 80), "\n") + "\n")
+			text.WriteString(line + "\n" + strings.Join(frameOf(one, false, 80)[1:], "\n") + "\n\n")
 		}
 	}
 	if f.Type == "" {
@@ -170,7 +173,7 @@ func junitFailureOf(r *suite.TestResult) *junitFailure {
 			f.Message += ": " + termtext.Line(r.Reason)
 		}
 	}
-	f.Text = text.String()
+	f.Text = characters(text.String())
 	return &f
 }
 
@@ -183,10 +186,14 @@ func junitLog(r *suite.TestResult) string {
 	}
 	b.WriteString(")\n")
 	for _, s := range r.Steps {
-		fmt.Fprintf(&b, "  %s %s: %s → %s, %s\n", mark(s.Verdict), termtext.Line(s.Name), termtext.Line(s.Method),
-			ending(s), shortDuration(s.Elapsed))
+		fmt.Fprintf(&b, "  %s %s: %s → %s\n", mark(s.Verdict), termtext.Line(s.Name), termtext.Line(s.Method), ending(s))
 	}
-	return b.String()
+	return characters(b.String())
+}
+
+// characters replaces the two that are safe on a terminal, but not in XML 1.0.
+func characters(s string) string {
+	return strings.NewReplacer("\ufffe", `\ufffe`, "\uffff", `\uffff`).Replace(s)
 }
 
 func seconds(s float64) string { return strconv.FormatFloat(max(0, s), 'f', 6, 64) }

@@ -89,11 +89,10 @@ func (p *pretty) Ended(r *suite.TestResult) error {
 	p.screen.mu.Lock()
 	p.forget(r)
 	p.screen.mu.Unlock()
-	err := p.screen.update(p.line(r))
-	if err != nil {
-		p.screen.halt()
+	if p.screen.update(p.line(r)) != nil {
+		return p.screen.halt()
 	}
-	return err
+	return nil
 }
 
 func (p *pretty) forget(r *suite.TestResult) {
@@ -145,6 +144,9 @@ func (p *pretty) line(r *suite.TestResult) []string {
 		}
 	default:
 		s += "  " + p.dim(shortDuration(r.Elapsed))
+		if r.Reason != "" {
+			s += "  " + p.red(termtext.Line(r.Reason))
+		}
 	}
 	if r.Attempts > 1 {
 		s += "  " + p.yellow(plural(r.Attempts, "attempt"))
@@ -167,12 +169,12 @@ func (p *pretty) failures(r *suite.TestResult) []string {
 			continue
 		}
 		title := " " + p.verdict(step.Verdict, mark(step.Verdict)) + " " + p.name(r.Test) + p.dim(" › ") + p.bold(termtext.Line(step.Name))
-		about := "   " + p.dim(termtext.Line(step.Method)+" → "+ending(step)+", "+shortDuration(step.Elapsed))
+		about := "   " + p.dim(termtext.Line(step.Method)+" → "+ending(step))
 		if step.Attempts > 1 {
 			about += p.dim(fmt.Sprintf(", attempt %d", step.Attempts))
 		}
 		out = append(out, "", title, about)
-		for _, f := range step.Failures {
+		for _, f := range once(step.Failures) {
 			out = append(out, frameOf(f, p.paint, width)...)
 		}
 	}

@@ -54,6 +54,20 @@ func overall(r *suite.Result) suite.Verdict {
 	}
 }
 
+// complaints says how many tests went wrong, or all counts if none did.
+func complaints(r *suite.Result) string {
+	var parts []string
+	for _, v := range verdicts() {
+		if n := r.Count(v); n > 0 && bad(v) {
+			parts = append(parts, countOf(n, v))
+		}
+	}
+	if len(parts) == 0 {
+		return counts(r)
+	}
+	return strings.Join(parts, ", ")
+}
+
 // counts says how many tests ended with each verdict: "1 failed, 3 passed".
 func counts(r *suite.Result) string {
 	var parts []string
@@ -128,19 +142,24 @@ func called(s *suite.StepResult) bool {
 	return true
 }
 
-// ending says how the call of s ended: "NOT_FOUND: no such user, 2 messages".
+// ending says how the call of s ended: "NOT_FOUND: no such user, 2 messages, 31ms".
 func ending(s *suite.StepResult) string {
-	if !called(s) {
+	var text string
+	switch {
+	case called(s):
+		text = codeName(s.Code)
+	case s.Elapsed > 0:
+		text = "not ended"
+	default:
 		return "not called"
 	}
-	text := codeName(s.Code)
 	if s.Message != "" {
 		text += ": " + termtext.Line(s.Message)
 	}
 	if s.Received != 1 {
 		text += ", " + plural(s.Received, "message")
 	}
-	return text
+	return text + ", " + shortDuration(s.Elapsed)
 }
 
 // codeName is the name of c in the protocol: NOT_FOUND.

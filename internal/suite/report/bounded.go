@@ -7,12 +7,13 @@ import (
 	"github.com/grpcx/grpcx/internal/suite"
 )
 
-// What a report holds of each text at most, in bytes, and of each list.
+// What a report holds of each text at most, in bytes and lines, and of each list.
 const (
 	maxName     = 512
 	maxLine     = 2 << 10
 	maxBlock    = 16 << 10
 	maxCommand  = 64 << 10 // one that is cut cannot be run
+	maxLines    = 400
 	maxValues   = 64
 	maxFailures = 64
 	maxTags     = 64
@@ -123,14 +124,23 @@ func cutPosition(p suite.Position) suite.Position {
 	return p
 }
 
-// cut returns the first bytes of s, at most limit and whole characters, with a
-// note of how many are missing.
+// cut returns the first bytes of s, at most limit in maxLines lines and whole
+// characters, with a note of how many are missing.
 func cut(s string, limit int) string {
-	if len(s) <= limit {
+	end := min(limit, len(s))
+	lines := 0
+	for i := range end {
+		if s[i] == '\n' {
+			if lines++; lines == maxLines {
+				end = i
+				break
+			}
+		}
+	}
+	if end == len(s) {
 		return s
 	}
-	end := limit
-	for end > limit-utf8.UTFMax && !utf8.RuneStart(s[end]) {
+	for end > 0 && end > limit-utf8.UTFMax && !utf8.RuneStart(s[end]) {
 		end--
 	}
 	return fmt.Sprintf("%s… (%d bytes more)", s[:end], len(s)-end)

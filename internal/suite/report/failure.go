@@ -186,7 +186,7 @@ func (b *frame) command(text string) {
 	all := lines(text)
 	for _, line := range all {
 		if strings.HasPrefix(strings.TrimSpace(line), "::") {
-			all = []string{termtext.Line(text)} // GitHub would take the line for a command
+			all = []string{"$ " + termtext.Line(text)} // GitHub would take the line for a command
 			break
 		}
 	}

@@ -20,13 +20,11 @@ type running struct {
 // foot shows the tests that run and how far the run is.
 func (p *pretty) foot(width, height int) []string {
 	now := time.Now()
-	room := max(0, height-3)
-	shown := p.running[:min(len(p.running), room)]
-	out := []string{""}
-	if room == 0 {
-		out = nil
+	var out []string
+	if height > 3 {
+		out = append(out, "")
 	}
-	for _, r := range shown {
+	for _, r := range p.running[:max(0, min(len(p.running), height-4))] {
 		out = append(out, p.progress(r, now, width))
 	}
 	return append(out, p.bar(now, width))

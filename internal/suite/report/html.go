@@ -126,7 +126,7 @@ type diffView struct{ Class, Text string }
 
 func viewOf(result *suite.Result) *pageView {
 	v := &pageView{
-		Style:      template.CSS(pageCSS),
+		Style:      template.CSS(pageCSS),   //nolint:gosec // ours, not input
 		Script:     template.JS(pageScript), //nolint:gosec // ours, not input
 		StyleHash:  policyHash(pageCSS),
 		ScriptHash: policyHash(pageScript),

@@ -8,9 +8,11 @@ import (
 )
 
 // events writes what happens when it happens, one JSON object a line: begin,
-// started, step, ended, end. The objects within are those of document.
+// started, step, ended, end. The objects within are those of document. Tests that
+// never began end right before the run does.
 type events struct {
-	w io.Writer
+	w     io.Writer
+	ended []bool
 }
 
 type eventJSON struct {
@@ -21,6 +23,7 @@ type eventJSON struct {
 func event(name string) eventJSON { return eventJSON{name, time.Now().UTC()} }
 
 func (e *events) Begin(plan *suite.Plan) error {
+	e.ended = make([]bool, len(plan.Tests))
 	tests := make([]testJSON, 0, len(plan.Tests))
 	for _, t := range plan.Tests {
 		tests = append(tests, testOf(t))
@@ -48,6 +51,7 @@ func (e *events) Stepped(test *suite.Test, step *suite.StepResult) error {
 }
 
 func (e *events) Ended(result *suite.TestResult) error {
+	e.ended[result.Index] = true
 	return encode(e.w, struct {
 		eventJSON
 		Test resultJSON `json:"test"`
@@ -55,6 +59,14 @@ func (e *events) Ended(result *suite.TestResult) error {
 }
 
 func (e *events) End(result *suite.Result) error {
+	for _, r := range result.Results {
+		if e.ended[r.Index] {
+			continue
+		}
+		if err := e.Ended(r); err != nil {
+			return err
+		}
+	}
 	return encode(e.w, struct {
 		eventJSON
 		ElapsedMS   float64               `json:"elapsed_ms"`

@@ -97,9 +97,7 @@ func (p *pretty) Ended(r *suite.TestResult) error {
 
 func (p *pretty) forget(r *suite.TestResult) {
 	p.count[r.Verdict]++
-	if r.Index < len(p.ended) {
-		p.ended[r.Index] = true
-	}
+	p.ended[r.Index] = true
 	p.running = slices.DeleteFunc(p.running, func(other *running) bool { return other.test.Index == r.Index })
 }
 
@@ -109,7 +107,7 @@ func (p *pretty) End(result *suite.Result) error {
 	}
 	var out []string
 	for _, r := range result.Results {
-		if r.Index < len(p.ended) && !p.ended[r.Index] {
+		if !p.ended[r.Index] {
 			out = append(out, p.line(r)...)
 		}
 	}
@@ -169,7 +167,7 @@ func (p *pretty) failures(r *suite.TestResult) []string {
 			continue
 		}
 		title := " " + p.verdict(step.Verdict, mark(step.Verdict)) + " " + p.name(r.Test) + p.dim(" › ") + p.bold(termtext.Line(step.Name))
-		about := "   " + p.dim(termtext.Line(step.Method)+" → "+ending(step))
+		about := "   " + p.dim("· "+termtext.Line(step.Method)+" → "+ending(step))
 		if step.Attempts > 1 {
 			about += p.dim(fmt.Sprintf(", attempt %d", step.Attempts))
 		}

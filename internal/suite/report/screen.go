@@ -18,7 +18,7 @@ const redraw = 100 * time.Millisecond
 type screen struct {
 	w    io.Writer
 	size func() (width, height int)
-	foot func(width, height int) []string // called with mu held; lines that fit the width
+	foot func(width, height int) []string // called with mu held; lines shorter than width, fewer than height
 
 	mu    sync.Mutex // held while drawing; also guards what foot reads
 	drawn []int      // cells of each line of the foot on the screen
@@ -81,24 +81,20 @@ func (s *screen) draw(text []string) error {
 		foot = s.foot(width, height)
 	}
 	var b bytes.Buffer
-	if rows := s.rows(width); rows > 0 {
+	rows := s.rows(width)
+	if rows > 0 {
 		fmt.Fprintf(&b, "\x1b[%dA\r", rows)
 	}
-	live := len(s.drawn) > 0 || len(foot) > 0
+	if rows > 0 && (len(text) > 0 || len(foot) < rows) {
+		b.WriteString("\x1b[J")
+	}
 	for _, line := range text {
-		b.WriteString(line)
-		if live {
-			b.WriteString("\x1b[K")
-		}
-		b.WriteByte('\n')
+		b.WriteString(line + "\n")
 	}
 	s.drawn = s.drawn[:0]
 	for _, line := range foot {
-		b.WriteString(line + "\x1b[K\n")
+		b.WriteString(line + "\x1b[K\n") // shorter than the row, so this erases none of it
 		s.drawn = append(s.drawn, columns(plain(line)))
-	}
-	if live {
-		b.WriteString("\x1b[J")
 	}
 	if b.Len() > 0 {
 		_, s.err = s.w.Write(b.Bytes())

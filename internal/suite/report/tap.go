@@ -29,9 +29,7 @@ func (t *tap) Started(*suite.Test) error                    { return nil }
 func (t *tap) Stepped(*suite.Test, *suite.StepResult) error { return nil }
 
 func (t *tap) Ended(r *suite.TestResult) error {
-	if r.Index < len(t.ended) {
-		t.ended[r.Index] = true
-	}
+	t.ended[r.Index] = true
 	var b bytes.Buffer
 	if bad(r.Verdict) {
 		b.WriteString("not ")
@@ -50,7 +48,7 @@ func (t *tap) Ended(r *suite.TestResult) error {
 
 func (t *tap) End(result *suite.Result) error {
 	for _, r := range result.Results {
-		if r.Index < len(t.ended) && !t.ended[r.Index] {
+		if !t.ended[r.Index] {
 			if err := t.Ended(r); err != nil {
 				return err
 			}

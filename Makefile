@@ -18,7 +18,7 @@ BIN           := $(CURDIR)/.cache/bin
 GOLANGCI_LINT := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 GORELEASER    := $(BIN)/goreleaser-$(GORELEASER_VERSION)
 
-.PHONY: help demo build test quick lint tidy fresh postgres race slow acceptance peers deploy codegen codegen-oracle codegen-live conformance-json bench generate fuzz snapshot release-check
+.PHONY: help demo build test quick lint tidy fresh postgres race slow acceptance peers deploy codegen codegen-oracle codegen-live conformance-json reports bench generate fuzz snapshot release-check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ demo: ## create a user on the reference server inside the process
 build: ## build ./grpcx
 	go build -trimpath -o grpcx ./cmd/grpcx
 
-test: lint tidy fresh race slow peers deploy codegen codegen-live conformance-json ## everything that runs on every submission
+test: lint tidy fresh race slow peers deploy codegen codegen-live conformance-json reports ## everything that runs on every submission
 
 quick: ## the daily loop, under a minute
 	go test ./...
@@ -59,6 +59,9 @@ deploy: ## the Dockerfile's commands, the Compose file and the Kubernetes manife
 conformance-json: ## protobuf's own conformance suite against internal/message
 	internal/message/conformance.sh
 
+reports: ## reports of grpcx test in Chromium and against Jenkins's schema
+	internal/suite/report/test.sh $(GOTESTFLAGS)
+
 codegen: ## generated code against protoc-gen-es, three TypeScript compilers and Node
 	internal/codegen/oracle/test.sh $(GOTESTFLAGS)
 
@@ -72,7 +75,7 @@ codegen-live: ## clients that grpcx generates, against servers, in Node and in C
 lint: $(GOLANGCI_LINT) ## format, vet and the linters that hold the walls
 	$(GOLANGCI_LINT) fmt --diff
 	go vet $(PACKAGES)
-	go vet -tags peers,codegen ./cmd/... ./testserver/... ./internal/codegen/...
+	go vet -tags peers,codegen ./cmd/... ./testserver/... ./internal/codegen/... ./internal/suite/...
 	go vet -tags slow ./testserver/... ./cmd/...
 	go vet -tags postgres ./testserver/...
 	$(GOLANGCI_LINT) run $(PACKAGES)

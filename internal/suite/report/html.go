@@ -229,7 +229,7 @@ func failureViewOf(f *suite.Failure) failureView {
 // short to be seen.
 func barOf(started time.Time, elapsed time.Duration, result *suite.Result) barView {
 	const least = 4
-	if started.IsZero() || result.Elapsed <= 0 {
+	if started.IsZero() || elapsed <= 0 || result.Elapsed <= 0 {
 		return barView{}
 	}
 	scale := func(d time.Duration) int {

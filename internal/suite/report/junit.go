@@ -186,7 +186,8 @@ func junitLog(r *suite.TestResult) string {
 	}
 	b.WriteString(")\n")
 	for _, s := range r.Steps {
-		fmt.Fprintf(&b, "  %s %s: %s → %s\n", mark(s.Verdict), termtext.Line(s.Name), termtext.Line(s.Method), ending(s))
+		fmt.Fprintf(&b, "  %s %s: %s → %s, %s\n", mark(s.Verdict), termtext.Line(s.Name), termtext.Line(s.Method),
+			ending(s), shortDuration(s.Elapsed))
 	}
 	return characters(b.String())
 }

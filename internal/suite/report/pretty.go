@@ -167,7 +167,7 @@ func (p *pretty) failures(r *suite.TestResult) []string {
 			continue
 		}
 		title := " " + p.verdict(step.Verdict, mark(step.Verdict)) + " " + p.name(r.Test) + p.dim(" › ") + p.bold(termtext.Line(step.Name))
-		about := "   " + p.dim("· "+termtext.Line(step.Method)+" → "+ending(step))
+		about := "   " + p.dim("· "+termtext.Line(step.Method)+" → "+ending(step)+", "+shortDuration(step.Elapsed))
 		if step.Attempts > 1 {
 			about += p.dim(fmt.Sprintf(", attempt %d", step.Attempts))
 		}

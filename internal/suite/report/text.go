@@ -142,7 +142,7 @@ func called(s *suite.StepResult) bool {
 	return true
 }
 
-// ending says how the call of s ended: "NOT_FOUND: no such user, 2 messages, 31ms".
+// ending says how the call of s ended: "NOT_FOUND: no such user, 2 messages".
 func ending(s *suite.StepResult) string {
 	var text string
 	switch {
@@ -151,15 +151,15 @@ func ending(s *suite.StepResult) string {
 	case s.Elapsed > 0:
 		text = "not ended"
 	default:
-		return "not called"
+		text = "not called"
 	}
 	if s.Message != "" {
 		text += ": " + termtext.Line(s.Message)
 	}
-	if s.Received != 1 {
+	if s.Received != 1 && text != "not called" {
 		text += ", " + plural(s.Received, "message")
 	}
-	return text + ", " + shortDuration(s.Elapsed)
+	return text
 }
 
 // codeName is the name of c in the protocol: NOT_FOUND.

@@ -100,10 +100,11 @@ func (b *frame) expression(f *suite.Failure) {
 		var pinned []string
 		if pinned, rest = pins(text[0], f.Values, b.width-b.gutter-2); len(pinned) > 0 {
 			for i, line := range pinned {
+				colour := b.yellow
 				if i == 0 {
-					line = b.dim(line)
+					colour = b.dim
 				}
-				b.bar(0, b.yellow(line))
+				b.bar(0, colour(line))
 			}
 		}
 	}

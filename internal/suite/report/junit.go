@@ -8,6 +8,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/grpcx/grpcx/internal/suite"
 	"github.com/grpcx/grpcx/internal/termtext"
@@ -44,6 +45,9 @@ type junitSuite struct {
 	Cases      []junitCase     `xml:"testcase"`
 	Out        junitText       `xml:"system-out"`
 	Err        junitText       `xml:"system-err"`
+
+	elapsed time.Duration
+	log     strings.Builder
 }
 
 type junitProperty struct {
@@ -73,7 +77,6 @@ type junitText struct {
 func (j *junit) End(result *suite.Result) error {
 	var doc junitSuites
 	suites := map[string]*junitSuite{}
-	spent := map[*junitSuite]float64{}
 	for _, r := range result.Results {
 		s := suites[r.File]
 		if s == nil {
@@ -83,8 +86,9 @@ func (j *junit) End(result *suite.Result) error {
 			doc.Suites = append(doc.Suites, s)
 		}
 		s.add(r)
-		spent[s] += r.Elapsed.Seconds()
-		s.Time = seconds(spent[s])
+	}
+	for _, s := range doc.Suites {
+		s.Time, s.Out.Text = seconds(s.elapsed), s.log.String()
 	}
 	var b bytes.Buffer
 	b.WriteString(xml.Header)
@@ -135,7 +139,7 @@ func className(file string) string {
 }
 
 func (s *junitSuite) add(r *suite.TestResult) {
-	c := junitCase{Name: termtext.Line(r.FullName()), Class: className(r.File), Time: seconds(r.Elapsed.Seconds())}
+	c := junitCase{Name: termtext.Line(r.FullName()), Class: className(r.File), Time: seconds(r.Elapsed)}
 	s.Tests++
 	switch r.Verdict {
 	case suite.Failed:
@@ -150,7 +154,8 @@ func (s *junitSuite) add(r *suite.TestResult) {
 		c.Skipped = &reason
 	}
 	s.Cases = append(s.Cases, c)
-	s.Out.Text += junitLog(r)
+	s.elapsed += r.Elapsed
+	s.log.WriteString(junitLog(r))
 }
 
 // junitFailureOf shows all failures of a test as one, which is all that the schema
@@ -197,4 +202,4 @@ func characters(s string) string {
 	return strings.NewReplacer("\ufffe", `\ufffe`, "\uffff", `\uffff`).Replace(s)
 }
 
-func seconds(s float64) string { return strconv.FormatFloat(max(0, s), 'f', 6, 64) }
+func seconds(d time.Duration) string { return strconv.FormatFloat(max(0, d.Seconds()), 'f', 6, 64) }

@@ -12,7 +12,7 @@ const (
 	maxName     = 512
 	maxLine     = 2 << 10
 	maxBlock    = 16 << 10
-	maxCommand  = 64 << 10 // one that is cut cannot be run
+	maxCommand  = 32 << 10 // one that is cut cannot be run
 	maxLines    = 400
 	maxValues   = 64
 	maxFailures = 64

@@ -1,0 +1,84 @@
+package suite
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestAppend(t *testing.T) {
+	r := Request{
+		Name: "create a user", Method: "userservice.UserService/CreateUser",
+		Target:   Target{Address: "127.0.0.1:1", Plaintext: true},
+		Metadata: []Header{{"authorization", "Bearer very-secret"}, {"x-a", "1"}, {"x-a", "two words: yes"}},
+		Messages: []string{`{"name":"Ada ${x}","roles":["a","true"],"metadata":{},"age":3,"nested":{"a":[{"b":null,"c":""}]}}`},
+	}
+	path := filepath.Join(t.TempDir(), "saved.yaml")
+	for _, method := range []string{r.Method, "S/M"} {
+		r.Method = method
+		if err := Save(path, r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), "very-secret") {
+		t.Errorf("a credential is saved:\n%s", text)
+	}
+	t.Logf("%s", text)
+	got, err := Requests(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(got) != 2 || got[1].Name != "create a user 2" || got[1].Method != "S/M" || got[1].Target.key() != r.Target.key() {
+		t.Fatalf("requests are %+v", got)
+	}
+	want := strings.ReplaceAll(r.Messages[0], "${", "$${")
+	if diff := cmp.Diff([]string{want}, got[0].Messages); diff != "" {
+		t.Error(diff)
+	}
+	if h := got[0].Metadata; len(h) != 3 || h[0].Value != "${env.AUTHORIZATION}" || h[2].Value != "two words: yes" {
+		t.Errorf("metadata is %v", h)
+	}
+}
+
+func TestAppendKeepsTheFile(t *testing.T) {
+	r := Request{Name: "new", Method: "S/M", Target: Target{Address: "h:1"}}
+	added := func(indent string) string { return indent + "- name: new\n" + indent + "  call: S/M\n" }
+	for _, tc := range []struct{ name, before, after string }{
+		{"comments", "# head\nversion: 1\ntarget: h:1 # here\ntests:\n  # first\n  - name: a # a\n    call: S/M\n\n# of teardown\nteardown:\n  - call: S/M\n", "\n# of teardown\nteardown:\n  - call: S/M\n"},
+		{"a literal that ends in what looks like a comment", "version: 1\ntarget: h:1\ntests:\n  - name: a\n    call: S/M\n    expect: |\n      true\n      # no comment\n", ""},
+		{"dashes at the margin", "version: 1\ntarget: h:1\ntests:\n- name: a\n  call: S/M\n", ""},
+		{"no tests", "version: 1\ntarget: h:1\n", ""},
+		{"tests without any", "version: 1\ntarget: h:1\ntests:\n", ""},
+		{"no line break at the end", "version: 1\ntarget: h:1\ntests:\n  - name: a\n    call: S/M", ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got, err := Append([]byte(tc.before), r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			indent := "  "
+			if strings.Contains(tc.before, "\n- ") {
+				indent = ""
+			}
+			before := strings.TrimSuffix(strings.TrimSuffix(tc.before, tc.after), "\n") + "\n"
+			if !strings.Contains(before, "tests:") {
+				before += "tests:\n"
+			}
+			if diff := cmp.Diff(before+added(indent)+tc.after, string(got)); diff != "" {
+				t.Error(diff)
+			}
+		})
+	}
+	t.Run("tests in brackets", func(t *testing.T) {
+		if _, err := Append([]byte("version: 1\ntarget: h:1\ntests: [{name: a, call: S/M}]\n"), r); err == nil {
+			t.Error("want an error")
+		}
+	})
+}

@@ -1,0 +1,41 @@
+package suite
+
+import (
+	"context"
+	"fmt"
+
+	"google.golang.org/grpc"
+
+	"github.com/grpcx/grpcx/internal/describe"
+)
+
+// Target is a server that a suite calls, and where its schema comes from: server
+// reflection, unless files are named. Paths are fit to be opened: those of a suite
+// file are relative to it.
+type Target struct {
+	Address                        string
+	Plaintext, Insecure            bool
+	CACert, Cert, Key              string // paths of PEM files
+	Authority, ServerName          string
+	Protos, ImportPaths, Protosets []string
+	UseReflection                  bool // besides the files
+}
+
+// FromFiles reports whether the schema needs no server.
+func (t *Target) FromFiles() bool {
+	return !t.UseReflection && len(t.Protos)+len(t.Protosets) > 0
+}
+
+// key tells targets apart.
+func (t *Target) key() string { return fmt.Sprintf("%q", []any{*t}) }
+
+// Conn is a connection to a target. Whoever asked for it calls Close once.
+type Conn struct {
+	CC     grpc.ClientConnInterface // nil if it was asked for to check a suite alone
+	Source describe.Source
+	Close  func()
+}
+
+// Connect connects to a target and opens its schema. ctx bounds the connecting;
+// the schema must outlive it.
+type Connect func(ctx context.Context, t Target) (Conn, error)

@@ -191,7 +191,7 @@ func (r *fileReader) parse(s *source) {
 	root, err := parseYAML(s)
 	if err != nil {
 		if p, ok := err.(*Problem); ok { //nolint:errorlint // parseYAML makes nothing else
-			r.all = append(r.all, p)
+			r.list = append(r.list, p)
 		}
 		return
 	}

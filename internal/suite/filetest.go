@@ -178,7 +178,7 @@ func (r *fileReader) headers(n *node, defaults []header) []header {
 			continue
 		}
 		h := header{key: f.key}
-		for _, v := range r.list(f.value) {
+		for _, v := range r.oneOrMore(f.value) {
 			if r.is(v, "metadata "+f.key.text, stringKind, intKind, floatKind, boolKind) {
 				h.values = append(h.values, v)
 			}

@@ -92,5 +92,5 @@ func isFinite(number string) bool {
 func errAt(at place, suggestion, format string, args ...any) *Problem {
 	var ps problems
 	ps.add(at, suggestion, "%s", fmt.Sprintf(format, args...))
-	return ps.all[0]
+	return ps.list[0]
 }

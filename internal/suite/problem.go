@@ -63,7 +63,7 @@ func (ps Problems) Error() string {
 }
 
 // problems collects what is wrong, so that it is told at once.
-type problems struct{ all Problems }
+type problems struct{ list Problems }
 
 // add notes a problem at a place; suggestion may be "".
 func (ps *problems) add(at place, suggestion, format string, args ...any) {
@@ -71,24 +71,24 @@ func (ps *problems) add(at place, suggestion, format string, args ...any) {
 	if at.source != nil {
 		p.Snippet, p.Caret = at.source.snippet(at.line, at.column)
 	}
-	for _, q := range ps.all {
+	for _, q := range ps.list {
 		if q.Position == p.Position && q.Message == p.Message {
 			return // one place, met again by an alias
 		}
 	}
-	ps.all = append(ps.all, p)
+	ps.list = append(ps.list, p)
 }
 
 // err returns the problems as an error, nil if there are none.
 func (ps *problems) err() error {
-	if len(ps.all) == 0 {
+	if len(ps.list) == 0 {
 		return nil
 	}
-	slices.SortStableFunc(ps.all, func(a, b *Problem) int {
+	slices.SortStableFunc(ps.list, func(a, b *Problem) int {
 		return cmp.Or(cmp.Compare(a.Position.File, b.Position.File),
 			cmp.Compare(a.Position.Line, b.Position.Line), cmp.Compare(a.Position.Column, b.Position.Column))
 	})
-	return ps.all
+	return ps.list
 }
 
 // ErrNoTests reports that the files have no test, or that none was chosen.

@@ -84,8 +84,8 @@ func (r *reader) bool(n *node, what string) bool {
 	return r.is(n, what, boolKind) && n.bool()
 }
 
-// list takes a list, or one value in its place.
-func (r *reader) list(n *node) []*node {
+// oneOrMore takes a list, or one value in its place.
+func (r *reader) oneOrMore(n *node) []*node {
 	switch n.kind {
 	case listKind:
 		return n.items
@@ -99,7 +99,7 @@ func (r *reader) list(n *node) []*node {
 // strings takes a list of strings that are not empty, or one of them.
 func (r *reader) strings(n *node, what string) []*node {
 	var out []*node
-	for _, item := range r.list(n) {
+	for _, item := range r.oneOrMore(n) {
 		if r.name(item, what) != "" {
 			out = append(out, item)
 		}
@@ -140,7 +140,7 @@ func (r *reader) duration(n *node, what string) time.Duration {
 // codes takes a status code by name or number, or a list of them.
 func (r *reader) codes(n *node) []codes.Code {
 	var out []codes.Code
-	for _, item := range r.list(n) {
+	for _, item := range r.oneOrMore(n) {
 		if !r.is(item, "code", stringKind, intKind) {
 			continue
 		}

@@ -34,6 +34,9 @@ type Conn struct {
 	CC     grpc.ClientConnInterface // nil if it was asked for to check a suite alone
 	Source describe.Source
 	Close  func()
+	// Args are what `grpcx call` needs to connect in the same way, beyond what the
+	// target says.
+	Args []string
 }
 
 // Connect connects to a target and opens its schema. ctx bounds the connecting;

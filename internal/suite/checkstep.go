@@ -1,0 +1,206 @@
+package suite
+
+import (
+	"slices"
+
+	"github.com/google/cel-go/common/types"
+	"google.golang.org/protobuf/reflect/protoreflect"
+)
+
+// stepChecker makes the plan of one step.
+type stepChecker struct {
+	*compiler
+	plan  *stepPlan
+	scope *scope // before the call
+	sent  *scope // what a script has captured, too
+}
+
+func (b *stepChecker) headers() {
+	for _, h := range b.plan.spec.metadata {
+		p := headerPlan{key: h.key.text}
+		for _, v := range h.values {
+			if t := b.text(v, b.scope); t != nil {
+				if k := t.typ().typ.Kind(); k == types.ListKind || k == types.MapKind || k == types.StructKind {
+					b.add(v.at, "", "metadata %s: want a string, this is %s", p.key, typeName(t.typ().typ))
+				}
+				p.values = append(p.values, t)
+			}
+		}
+		b.plan.metadata = append(b.plan.metadata, p)
+	}
+}
+
+func (b *stepChecker) data() {
+	n, m := b.plan.spec.data, b.plan.method
+	if n == nil {
+		if m.IsStreamingClient() {
+			return
+		}
+		n = &node{kind: mapKind, at: b.plan.spec.at, size: 1}
+	}
+	messages := []*node{n}
+	if n.kind == listKind && !isListMessage(m.Input()) {
+		if !m.IsStreamingClient() {
+			b.add(n.at, "", "%s takes one request, not a list", m.Name())
+			return
+		}
+		messages = n.items
+	}
+	for _, item := range messages {
+		if r := b.request(item, m.Input(), b.scope); r != nil {
+			b.plan.requests = append(b.plan.requests, r)
+		}
+	}
+}
+
+// isListMessage tells the messages that are lists in JSON.
+func isListMessage(md protoreflect.MessageDescriptor) bool {
+	return md.FullName() == "google.protobuf.ListValue" || md.FullName() == "google.protobuf.Value"
+}
+
+// script plans a stream's sends and receives.
+func (b *stepChecker) script() {
+	m := b.plan.method
+	if !m.IsStreamingClient() && !m.IsStreamingServer() {
+		b.add(b.plan.spec.script.at, "", "%s is no stream: use data and expect", m.Name())
+		return
+	}
+	b.sent = b.scope
+	sends := 0
+	for _, a := range b.plan.spec.actions {
+		p := &actionPlan{spec: a}
+		switch a.kind {
+		case sendAction:
+			if sends++; sends > 1 && !m.IsStreamingClient() {
+				b.add(a.at, "", "%s takes one request", m.Name())
+			}
+			if a.data != nil {
+				p.request = b.request(a.data, m.Input(), b.sent)
+			}
+		case recvAction:
+			b.receive(p)
+		}
+		b.plan.actions = append(b.plan.actions, p)
+	}
+}
+
+// receive plans a recv: its condition and captures see the message as msg.
+func (b *stepChecker) receive(p *actionPlan) {
+	inner := b.withHeaders(b.sent).with("msg", binding{typ: messageType(b.plan.method.Output())}).
+		without("res", "a message of a stream is called msg here").
+		without("msgs", "a recv sees one message, msg; use msgs in expect")
+	if p.spec.expect != nil {
+		p.expect = b.condition(p.spec.expect, inner)
+	}
+	p.capture = b.captures(p.spec.capture, inner)
+	for _, c := range p.capture {
+		b.sent = b.sent.with(c.name, c.expr.binding)
+	}
+}
+
+func (b *stepChecker) withHeaders(sc *scope) *scope {
+	return sc.with("headers", binding{typ: types.NewMapType(types.StringType, types.StringType)})
+}
+
+// results plans what is expected and captured once the call has ended.
+func (b *stepChecker) results() []named {
+	s, m := b.plan.spec, b.plan.method
+	sc := b.scope
+	if b.sent != nil {
+		sc = b.sent
+	}
+	texts := binding{typ: types.NewMapType(types.StringType, types.StringType)}
+	sc = sc.clone()
+	sc.names["headers"], sc.names["trailers"] = texts, texts
+	sc.names["code"] = binding{typ: types.StringType, enum: &enumNames{"code", codeNames()}}
+	sc.names["message"] = binding{typ: types.StringType}
+	sc.names["details"] = binding{typ: types.NewListType(types.DynType)}
+	sc.names["elapsed"] = binding{typ: types.DurationType}
+	output := messageType(m.Output())
+	sc.hints["msg"] = "msg is the message of a recv; use res or msgs here"
+	if m.IsStreamingServer() {
+		sc.names["msgs"] = binding{typ: types.NewListType(output)}
+		sc.hints["res"] = "the method streams its responses: use msgs"
+	} else {
+		sc.names["res"] = binding{typ: output}
+		sc.hints["msgs"] = "the method has one response: use res"
+	}
+	for _, n := range s.expect {
+		if e := b.condition(n, sc); e != nil {
+			b.plan.expect = append(b.plan.expect, e)
+		}
+	}
+	if s.until != nil {
+		for _, n := range s.until.expect {
+			if e := b.condition(n, sc); e != nil {
+				b.plan.until = append(b.plan.until, e)
+			}
+		}
+	}
+	b.plan.capture = b.captures(s.capture, sc)
+	var captured []named
+	for _, a := range b.plan.actions {
+		captured = appendNamed(captured, a.capture)
+	}
+	captured = appendNamed(captured, b.plan.capture)
+	b.plan.keeps = s.snapshot != nil || slices.ContainsFunc(b.expressions(), func(e *expression) bool { return e.keeps })
+	return captured
+}
+
+func appendNamed(to []named, from []capturePlan) []named {
+	for _, c := range from {
+		to = append(to, named{c.name, c.expr.binding})
+	}
+	return to
+}
+
+func (b *stepChecker) captures(specs []capture, sc *scope) []capturePlan {
+	var out []capturePlan
+	for _, s := range specs {
+		e := b.compile(s.value, s.value.text, 0, sc)
+		if e == nil {
+			continue
+		}
+		secret := slices.ContainsFunc(b.plan.spec.secret, func(n *node) bool { return n.text == s.name.text })
+		out = append(out, capturePlan{s.name.text, e, secret})
+	}
+	return out
+}
+
+// expressions are those that are evaluated when the call has ended.
+func (b *stepChecker) expressions() []*expression {
+	out := slices.Concat(b.plan.expect, b.plan.until)
+	for _, c := range b.plan.capture {
+		out = append(out, c.expr)
+	}
+	return out
+}
+
+// captured are the names that the step uses and that are captured before it.
+func (b *stepChecker) captured(sc *scope) []string {
+	var used []string
+	for _, h := range b.plan.metadata {
+		for _, t := range h.values {
+			used = append(used, t.uses()...)
+		}
+	}
+	for _, r := range b.plan.requests {
+		used = append(used, r.uses()...)
+	}
+	for _, a := range b.plan.actions {
+		if a.request != nil {
+			used = append(used, a.request.uses()...)
+		}
+		if a.expect != nil {
+			used = append(used, a.expect.uses...)
+		}
+	}
+	for _, e := range b.expressions() {
+		used = append(used, e.uses...)
+	}
+	slices.Sort(used)
+	return slices.DeleteFunc(slices.Compact(used), func(name string) bool {
+		_, before := sc.names[name]
+		return !before
+	})
+}

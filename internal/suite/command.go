@@ -1,0 +1,88 @@
+package suite
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// maxCommand bounds the requests that a command repeats.
+const maxCommand = 32 << 10
+
+// command is a shell command that makes the call again. Secrets are references to
+// variables of the shell.
+func (c *call) command(s *secrets) string {
+	words := []string{"grpcx", "call", shellWord(c.plan.conn.target.Address, s), shellWord(path(c.plan.method), s)}
+	flag := func(name, value string) {
+		if value != "" {
+			words = append(words, name, shellWord(value, s))
+		}
+	}
+	t := c.plan.conn.target
+	for name, on := range map[string]bool{"--plaintext": t.Plaintext, "--insecure": t.Insecure, "--use-reflection": t.UseReflection} {
+		if on {
+			words = append(words, name)
+		}
+	}
+	slices.Sort(words[4:])
+	flag("--cacert", t.CACert)
+	flag("--cert", t.Cert)
+	flag("--key", t.Key)
+	flag("--authority", t.Authority)
+	flag("--servername", t.ServerName)
+	for _, p := range t.Protos {
+		flag("--proto", p)
+	}
+	for _, p := range t.ImportPaths {
+		flag("--import-path", p)
+	}
+	for _, p := range t.Protosets {
+		flag("--protoset", p)
+	}
+	for _, a := range c.plan.conn.Args {
+		words = append(words, shellWord(a, s))
+	}
+	for _, key := range slices.Sorted(maps.Keys(c.metadata)) {
+		for _, v := range c.metadata[key] {
+			flag("-H", key+": "+headerText(key, []string{v}))
+		}
+	}
+	if c.timeout > 0 {
+		flag("--timeout", c.timeout.String())
+	}
+	size := 0
+	for i, m := range c.sent {
+		if size += len(m); size > maxCommand {
+			words = append(words, fmt.Sprintf("# and %d of %d requests, too long for a line", len(c.sent)-i, len(c.sent)))
+			break
+		}
+		flag("-d", string(m))
+	}
+	return strings.Join(words, " ")
+}
+
+// shellWord quotes s for a POSIX shell.
+func shellWord(s string, hidden *secrets) string {
+	plain, refs := hidden.cut(s)
+	var b strings.Builder
+	for i, p := range plain {
+		if p != "" || len(plain) == 1 {
+			b.WriteString(shellQuote(p))
+		}
+		if i < len(refs) {
+			fmt.Fprintf(&b, `"$%s"`, refs[i])
+		}
+	}
+	return b.String()
+}
+
+func shellQuote(s string) string {
+	safe := func(r rune) bool {
+		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_./:=@%+,", r)
+	}
+	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !safe(r) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}

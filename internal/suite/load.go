@@ -1,0 +1,417 @@
+package suite
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
+)
+
+// Config says which tests there are and what they need to know.
+type Config struct {
+	Paths     []string // suite files, see Find
+	Connect   Connect
+	LookupEnv func(string) (string, bool)
+	Vars      map[string]string // in place of those of the files
+	Tags      []string          // of which a test has one; those that begin with ! it has not
+	Match     *regexp.Regexp    // that a test's full name matches, nil: any
+	RunID     string            // run.id
+	Started   time.Time         // run.started
+	Version   string            // of grpcx
+}
+
+// Suite is files of tests that have been checked and can be run.
+type Suite struct {
+	config  Config
+	files   []*filePlan
+	conns   map[string]*connection // by Target.key
+	secrets *secrets
+	schemas []*schema
+	plan    []*Test
+	paths   []string
+}
+
+// connection is a target that is connected, and what is known of its messages.
+type connection struct {
+	Conn
+	target   Target
+	compiler *compiler
+}
+
+// filePlan is a file that can be run.
+type filePlan struct {
+	file     *file
+	values   *values // env, run and vars
+	setup    *testPlan
+	tests    []*testPlan
+	teardown *testPlan
+}
+
+// Load reads, connects and checks. What is wrong with the files is a Problems;
+// ErrNoTests says that nothing is left to run. The caller closes the Suite.
+func Load(ctx context.Context, c Config) (*Suite, error) {
+	s := &Suite{config: c.complete(), conns: map[string]*connection{}, secrets: newSecrets()}
+	lookup := s.config.LookupEnv
+	s.config.LookupEnv = func(name string) (string, bool) {
+		value, ok := lookup(name)
+		if ok && Sensitive(name) {
+			s.secrets.add(name, value)
+		}
+		return value, ok
+	}
+	var ps problems
+	var files []*file
+	for _, path := range c.Paths {
+		f := readFile(path, &ps)
+		s.paths = append(s.paths, f.paths...)
+		files = append(files, f)
+	}
+	if err := ps.err(); err != nil {
+		return s, err
+	}
+	l := &loader{Suite: s, problems: &ps, ctx: ctx, specs: map[*targetSpec]*connection{}}
+	for _, f := range files {
+		if err := l.file(f); err != nil {
+			s.Close()
+			return s, err
+		}
+	}
+	if err := ps.err(); err != nil {
+		s.Close()
+		return s, err
+	}
+	s.choose()
+	if len(s.plan) == 0 {
+		s.Close()
+		return s, ErrNoTests
+	}
+	return s, nil
+}
+
+// complete fills in what is not given.
+func (c Config) complete() Config {
+	if c.LookupEnv == nil {
+		c.LookupEnv = func(string) (string, bool) { return "", false }
+	}
+	if c.Started.IsZero() {
+		c.Started = time.Now()
+	}
+	if c.RunID == "" {
+		c.RunID = strconv.FormatInt(c.Started.UnixNano(), 36)
+	}
+	return c
+}
+
+// Close ends the connections.
+func (s *Suite) Close() {
+	for _, c := range s.conns {
+		if c.Close != nil {
+			c.Close()
+		}
+	}
+	s.conns = map[string]*connection{}
+}
+
+// Tests are the tests that Run runs, setups and teardowns included.
+func (s *Suite) Tests() []*Test { return s.plan }
+
+// Files are the paths of all files that the suite is made of: those of its
+// configuration, and those that they include or take cases and schema from. They
+// are known of a suite that could not be loaded, too.
+func (s *Suite) Files() []string { return s.paths }
+
+// loader checks the files of a suite.
+type loader struct {
+	*Suite
+	*problems
+	ctx   context.Context //nolint:containedctx // of the one call of Load
+	plain *compiler       // of expressions without messages
+	specs map[*targetSpec]*connection
+}
+
+// file checks f. The error is a target that cannot be reached; mistakes are noted.
+func (l *loader) file(f *file) error {
+	plan := &filePlan{file: f, values: &values{names: map[string]any{
+		"env":         environment{l.config.LookupEnv},
+		"run.id":      types.String(l.config.RunID),
+		"run.started": types.Timestamp{Time: l.config.Started},
+	}}}
+	if l.plain == nil {
+		var err error
+		if l.plain, err = newCompiler(l.problems, newSchema(nil, &l.schemas), l.config.LookupEnv); err != nil {
+			return err
+		}
+	}
+	sc := newScope()
+	sc.names["env"] = binding{typ: types.NewMapType(types.StringType, types.StringType)}
+	sc.names["run.id"] = binding{typ: types.StringType}
+	sc.names["run.started"] = binding{typ: types.TimestampType}
+	sc = l.vars(f, plan.values, sc)
+	for _, spec := range f.specs() {
+		if err := l.connect(spec, sc, plan.values); err != nil {
+			return err
+		}
+	}
+	c := &checker{loader: l, plan: plan}
+	c.check(sc)
+	l.files = append(l.files, plan)
+	return nil
+}
+
+// vars evaluates the variables of f, in their order.
+func (l *loader) vars(f *file, v *values, sc *scope) *scope {
+	given := maps.Clone(l.config.Vars)
+	for _, variable := range f.vars {
+		value, b, ok := l.constant(variable.value, v, sc)
+		if text, is := given[variable.name]; is {
+			delete(given, variable.name)
+			value, ok = l.given(variable, text, b, ok)
+		}
+		if ok {
+			sc = bindVariable(sc, v, variable.name, value, b)
+		} else {
+			// What is wrong with it has been told; its uses are not.
+			sc = bindVariable(sc, v, variable.name, types.String(""), binding{typ: types.DynType})
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(given)) {
+		sc = bindVariable(sc, v, name, types.String(given[name]), binding{typ: types.StringType})
+	}
+	return sc
+}
+
+// bindVariable makes a variable known as NAME and vars.NAME.
+func bindVariable(sc *scope, v *values, name string, value ref.Val, b binding) *scope {
+	v.names[name], v.names["vars."+name] = value, value
+	return sc.with(name, b).with("vars."+name, b)
+}
+
+// given is the value of a variable from the command line, of the type that the
+// file's has.
+func (l *loader) given(v variable, text string, b binding, ok bool) (ref.Val, bool) {
+	if !ok {
+		return types.String(text), true
+	}
+	switch b.typ.Kind() {
+	case types.StringKind:
+		return types.String(text), true
+	case types.IntKind:
+		if i, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return types.Int(i), true
+		}
+	case types.DoubleKind:
+		if f, err := strconv.ParseFloat(text, 64); err == nil {
+			return types.Double(f), true
+		}
+	case types.BoolKind:
+		if is, err := strconv.ParseBool(text); err == nil {
+			return types.Bool(is), true
+		}
+	}
+	l.add(v.at, "", "variable %s is %s; %q, which is given for it, is not", v.name, typeName(b.typ), text)
+	return nil, false
+}
+
+// constant evaluates a value of a file with what is known before the run.
+func (l *loader) constant(n *node, v *values, sc *scope) (ref.Val, binding, bool) {
+	switch n.kind {
+	case nullKind:
+		return types.NullValue, binding{typ: types.DynType}, true
+	case boolKind:
+		return types.Bool(n.bool()), binding{typ: types.BoolType}, true
+	case intKind:
+		if i, err := strconv.ParseInt(n.text, 10, 64); err == nil {
+			return types.Int(i), binding{typ: types.IntType}, true
+		}
+		u, err := strconv.ParseUint(n.text, 10, 64)
+		return types.Uint(u), binding{typ: types.UintType}, err == nil
+	case floatKind:
+		f, err := strconv.ParseFloat(n.text, 64)
+		return types.Double(f), binding{typ: types.DoubleType}, err == nil
+	case stringKind:
+		return l.constantText(n, v, sc)
+	case listKind:
+		out := make([]ref.Val, 0, len(n.items))
+		for _, item := range n.items {
+			value, _, ok := l.constant(item, v, sc)
+			if !ok {
+				return nil, binding{}, false
+			}
+			out = append(out, value)
+		}
+		return types.NewRefValList(types.DefaultTypeAdapter, out), binding{typ: types.NewListType(types.DynType)}, true
+	default:
+		out := map[ref.Val]ref.Val{}
+		for _, f := range n.fields {
+			value, _, ok := l.constant(f.value, v, sc)
+			if !ok {
+				return nil, binding{}, false
+			}
+			out[types.String(f.key.text)] = value
+		}
+		return types.NewRefValMap(types.DefaultTypeAdapter, out), binding{typ: types.NewMapType(types.StringType, types.DynType)}, true
+	}
+}
+
+func (l *loader) constantText(n *node, v *values, sc *scope) (ref.Val, binding, bool) {
+	if !hasDollar(n.text) {
+		return types.String(n.text), binding{typ: types.StringType}, true
+	}
+	t := l.plain.text(n, sc)
+	if t == nil {
+		return nil, binding{}, false
+	}
+	value, err := t.value(l.ctx, v)
+	if err != nil {
+		l.add(n.at, "", "%v", err)
+		return nil, binding{}, false
+	}
+	return value, t.typ(), true
+}
+
+// specs are the targets of the steps of f, each once.
+func (f *file) specs() []*targetSpec {
+	var out []*targetSpec
+	add := func(steps []*step) {
+		for _, s := range steps {
+			if s.target != nil && !slices.Contains(out, s.target) {
+				out = append(out, s.target)
+			}
+		}
+	}
+	add(f.setup)
+	for _, t := range f.tests {
+		add(t.steps)
+	}
+	add(f.teardown)
+	return out
+}
+
+// connect connects the target that spec names.
+func (l *loader) connect(spec *targetSpec, sc *scope, v *values) error {
+	if _, ok := l.specs[spec]; ok {
+		return nil
+	}
+	t, ok := l.target(spec, sc, v)
+	if !ok {
+		return nil
+	}
+	c, ok := l.conns[t.key()]
+	if !ok {
+		conn, err := l.config.Connect(l.ctx, t)
+		if err != nil {
+			return fmt.Errorf("%s: %w", spec.at.position(), err)
+		}
+		l.paths = append(l.paths, slices.Concat(t.Protos, t.Protosets)...)
+		compiler, err := newCompiler(l.problems, newSchema(conn.Source.Types(), &l.schemas), l.config.LookupEnv)
+		if err != nil {
+			conn.Close()
+			return err
+		}
+		c = &connection{Conn: conn, target: t, compiler: compiler}
+		l.conns[t.key()] = c
+	}
+	l.specs[spec] = c
+	return nil
+}
+
+// target evaluates what a target is.
+func (l *loader) target(spec *targetSpec, sc *scope, v *values) (Target, bool) {
+	ok := true
+	text := func(n *node) string {
+		if n == nil {
+			return ""
+		}
+		value, _, is := l.constant(n, v, sc)
+		if !is {
+			ok = false
+			return ""
+		}
+		s, err := plainText(value)
+		if err != nil || s == "" {
+			ok = false
+			l.add(n.at, "", "this is empty")
+		}
+		return s
+	}
+	path := func(n *node) string {
+		s := text(n)
+		if n == nil || s == "" {
+			return ""
+		}
+		return relativeTo(n.at.source, s)
+	}
+	paths := func(ns []*node) (out []string) {
+		for _, n := range ns {
+			out = append(out, path(n))
+		}
+		return out
+	}
+	t := Target{
+		Address: text(spec.address), Plaintext: spec.plaintext, Insecure: spec.insecure,
+		CACert: path(spec.caCert), Cert: path(spec.cert), Key: path(spec.key),
+		Authority: text(spec.authority), ServerName: text(spec.serverName),
+		Protos: paths(spec.protos), ImportPaths: paths(spec.importPaths), Protosets: paths(spec.protosets),
+		UseReflection: spec.useReflection,
+	}
+	return t, ok
+}
+
+// choose drops the tests that the configuration does not ask for, but not what
+// others need, and lists those that are left.
+func (s *Suite) choose() {
+	for _, f := range s.files {
+		wanted := map[*testPlan]bool{}
+		var want func(*testPlan)
+		want = func(t *testPlan) {
+			if wanted[t] {
+				return
+			}
+			wanted[t] = true
+			for _, n := range t.needs {
+				want(n)
+			}
+		}
+		for _, t := range f.tests {
+			if s.matches(t.test) {
+				want(t)
+			}
+		}
+		f.tests = slices.DeleteFunc(f.tests, func(t *testPlan) bool { return !wanted[t] })
+		if len(f.tests) == 0 {
+			continue
+		}
+		for _, t := range slices.Concat([]*testPlan{f.setup}, f.tests, []*testPlan{f.teardown}) {
+			if t != nil {
+				t.test.Index = len(s.plan)
+				s.plan = append(s.plan, t.test)
+			}
+		}
+	}
+	s.files = slices.DeleteFunc(s.files, func(f *filePlan) bool { return len(f.tests) == 0 })
+}
+
+func (s *Suite) matches(t *Test) bool {
+	if s.config.Match != nil && !s.config.Match.MatchString(t.FullName()) {
+		return false
+	}
+	asked, has := false, false
+	for _, tag := range s.config.Tags {
+		if not, ok := strings.CutPrefix(tag, "!"); ok {
+			if slices.Contains(t.Tags, not) {
+				return false
+			}
+			continue
+		}
+		asked = true
+		has = has || slices.Contains(t.Tags, tag)
+	}
+	return has || !asked
+}

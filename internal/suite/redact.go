@@ -1,0 +1,200 @@
+package suite
+
+import (
+	"cmp"
+	"encoding/base64"
+	"encoding/hex"
+	"net/url"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
+	"github.com/google/cel-go/common/types/traits"
+)
+
+// redacted stands for a secret in reports.
+const redacted = "***"
+
+// secrets are values that no report may hold. Its methods may be called at once.
+type secrets struct {
+	mu       sync.RWMutex
+	refs     map[string]string // shell variables, by value
+	replacer *strings.Replacer // nil: to be made
+}
+
+func newSecrets() *secrets { return &secrets{refs: map[string]string{}} }
+
+// add makes value a secret, which commands refer to as $NAME. With a prefix such
+// as "Bearer " the rest is one by itself.
+func (s *secrets) add(name, value string) {
+	if value == "" {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.refs[value]; !ok {
+		s.refs[value] = name
+		s.replacer = nil
+	}
+	scheme, rest, ok := strings.Cut(value, " ")
+	if !ok || rest == "" || !isScheme(scheme) {
+		return
+	}
+	if _, known := s.refs[rest]; !known {
+		s.refs[rest] = name + "_CREDENTIAL"
+		s.replacer = nil
+	}
+}
+
+// isScheme tells what stands before credentials in metadata.
+func isScheme(s string) bool {
+	switch strings.ToLower(s) {
+	case "bearer", "basic", "token", "apikey", "negotiate", "digest", "dpop":
+		return true
+	}
+	return false
+}
+
+// addValue makes the value of an expression a secret, and each string in it.
+func (s *secrets) addValue(name string, v ref.Val) {
+	switch x := v.(type) {
+	case types.String:
+		s.add(name, string(x))
+	case types.Bytes:
+		s.add(name, string(x))
+		s.add(name, base64.StdEncoding.EncodeToString(x))
+	case types.Bool, types.Null:
+	case traits.Lister:
+		for it := x.Iterator(); it.HasNext() == types.True; {
+			s.addValue(name, it.Next())
+		}
+	case traits.Mapper:
+		for it := x.Iterator(); it.HasNext() == types.True; {
+			s.addValue(name, x.Get(it.Next()))
+		}
+	case *object:
+		for fd := range fieldsOf(x.message) {
+			s.addValue(name, x.schema.field(x.message, fd))
+		}
+	default:
+		if text, err := plainText(v); err == nil {
+			s.add(name, text)
+		}
+	}
+}
+
+// within reports whether text holds a secret.
+func (s *secrets) within(text string) bool { return s.redact(text) != text }
+
+// redact replaces secrets in text, also where they are encoded or quoted.
+func (s *secrets) redact(text string) string {
+	if text == "" {
+		return text
+	}
+	s.mu.RLock()
+	r := s.replacer
+	empty := len(s.refs) == 0
+	s.mu.RUnlock()
+	if empty {
+		return text
+	}
+	if r == nil {
+		s.mu.Lock()
+		var pairs []string
+		for _, form := range s.forms() {
+			pairs = append(pairs, form, redacted)
+		}
+		r = strings.NewReplacer(pairs...)
+		s.replacer = r
+		s.mu.Unlock()
+	}
+	return r.Replace(text)
+}
+
+// forms are the ways in which the secrets can be written, the longest first.
+func (s *secrets) forms() []string {
+	var all []string
+	for value := range s.refs {
+		all = append(all, value)
+		for _, form := range encodings(value) {
+			if form != value && form != "" {
+				all = append(all, form)
+			}
+		}
+	}
+	slices.SortFunc(all, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	return slices.Compact(all)
+}
+
+// encodings are other ways to write a value: quoted, escaped, in base64 at each
+// of the three offsets that a longer text can put it at, in hexadecimal.
+func encodings(value string) []string {
+	quoted := string(appendString(nil, value))
+	forms := []string{
+		quoted[1 : len(quoted)-1],
+		url.QueryEscape(value), url.PathEscape(value),
+		strings.ReplaceAll(value, "'", `'\''`),
+	}
+	if len(value) < 4 {
+		return forms // its encodings would be found in anything
+	}
+	forms = append(forms, hex.EncodeToString([]byte(value)), strings.ToUpper(hex.EncodeToString([]byte(value))))
+	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+		for offset := range 3 {
+			encoded := encoding.EncodeToString([]byte(strings.Repeat("\x00", offset) + value))
+			// The first characters hold bits of what stands before, the last
+			// those of what comes after.
+			start := []int{0, 2, 3}[offset]
+			end := len(encoded)
+			if (offset+len(value))%3 != 0 {
+				end--
+			}
+			forms = append(forms, encoded[start:end])
+		}
+	}
+	return forms
+}
+
+// cut splits text at the secrets in it, the longest first, and tells which
+// variable stands for each.
+func (s *secrets) cut(text string) (plain []string, refs []string) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	plain = []string{text}
+	values := make([]string, 0, len(s.refs))
+	for value := range s.refs {
+		values = append(values, value)
+	}
+	slices.SortFunc(values, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
+	for _, value := range values {
+		quoted := string(appendString(nil, value))
+		for _, form := range []string{value, quoted[1 : len(quoted)-1]} {
+			for i := 0; i < len(plain); i++ {
+				before, after, ok := strings.Cut(plain[i], form)
+				if ok {
+					plain = slices.Insert(plain, i+1, after)
+					plain[i] = before
+					refs = slices.Insert(refs, i, s.refs[value])
+				}
+			}
+		}
+	}
+	return plain, refs
+}
+
+// step redacts what a step's result holds.
+func (s *secrets) step(r *StepResult) {
+	r.Message = s.redact(r.Message)
+	r.Reason = s.redact(r.Reason)
+	for _, f := range r.Failures {
+		for _, text := range []*string{&f.Expression, &f.Summary, &f.Got, &f.Want, &f.Diff, &f.Response, &f.Command} {
+			*text = s.redact(*text)
+		}
+		for i := range f.Values {
+			f.Values[i].Expression = s.redact(f.Values[i].Expression)
+			f.Values[i].Text = s.redact(f.Values[i].Text)
+		}
+	}
+}

@@ -1,0 +1,250 @@
+package suite
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"google.golang.org/grpc/codes"
+)
+
+// step runs one step, as often as until and retry want it. What it captures is
+// added to v.
+func (f *fileRun) step(ctx context.Context, t *testPlan, s *stepPlan, v *values) *StepResult {
+	r := &StepResult{
+		Name: s.name, Method: path(s.method), Position: s.spec.at.position(),
+		Started: time.Now(), Attempts: 1, Verdict: Passed,
+	}
+	for _, name := range s.uses {
+		if _, ok := v.ResolveName(name); !ok {
+			r.Verdict, r.Reason = Skipped, fmt.Sprintf("%s was not captured", name)
+			return r
+		}
+	}
+	deadline := time.Time{}
+	if s.spec.until != nil {
+		deadline = r.Started.Add(s.spec.until.within)
+	}
+	for {
+		c := f.attempt(ctx, t, s, v, r, deadline)
+		again, pause := s.again(r, deadline)
+		if again && wait(ctx, pause) {
+			r.Attempts++
+			continue
+		}
+		if ctx.Err() != nil && t.test.Phase != Teardown && r.Verdict != Passed {
+			r.Verdict, r.Reason, r.Failures = Stopped, stopReason(ctx), nil
+			return r
+		}
+		f.finish(ctx, s, c, r, v)
+		return r
+	}
+}
+
+// again reports whether a step is tried once more, and after which pause.
+func (s *stepPlan) again(r *StepResult, deadline time.Time) (bool, time.Duration) {
+	switch {
+	case r.Verdict == Passed || r.Verdict == Skipped:
+		return false, 0
+	case s.spec.until != nil:
+		return time.Now().Add(s.spec.until.every).Before(deadline), s.spec.until.every
+	case s.spec.retry != nil:
+		return r.Attempts < s.spec.retry.times, s.spec.retry.every
+	}
+	return false, 0
+}
+
+// attempt makes the call once and notes in r how it went. With a deadline it is
+// until that is tried.
+func (f *fileRun) attempt(ctx context.Context, t *testPlan, s *stepPlan, v *values, r *StepResult, deadline time.Time) *call {
+	r.Verdict, r.Failures = Passed, nil
+	c, err := s.prepare(ctx, v)
+	c.secrets = f.suite.secrets
+	c.hideCredentials()
+	if err != nil {
+		r.broken(s, err)
+		return c
+	}
+	if !deadline.IsZero() {
+		c.timeout = min(c.timeout, max(time.Until(deadline), time.Millisecond))
+	}
+	c.make(ctx)
+	r.Elapsed, r.Sent, r.Received = c.result.Elapsed, c.result.Sent, c.result.Received
+	if c.result.Status != nil {
+		r.Code, r.Message = c.result.Status.Code(), c.result.Status.Message()
+	}
+	if c.err != nil {
+		r.broken(s, c.err)
+		return c
+	}
+	c.bind()
+	c.hideCaptures(ctx)
+	f.judge(ctx, t, s, c, r)
+	return c
+}
+
+// broken notes that a step could not be tried.
+func (r *StepResult) broken(s *stepPlan, err error) {
+	r.Verdict = Broken
+	r.Failures = []*Failure{{Kind: CallFailure, Position: s.spec.call.at.position(), Summary: err.Error()}}
+}
+
+// judge compares what came of a call with what is expected.
+func (f *fileRun) judge(ctx context.Context, t *testPlan, s *stepPlan, c *call, r *StepResult) {
+	expect := s.expect
+	if s.until != nil {
+		expect = s.until
+	}
+	if c.failure != nil {
+		r.Failures = append(r.Failures, c.failure)
+	}
+	if failure := c.codeFailure(); failure != nil && (c.failure == nil || r.Code != codes.Canceled) {
+		r.Failures = append(r.Failures, failure)
+	}
+	if len(r.Failures) == 0 {
+		for _, e := range expect {
+			if failure := expectation(ctx, e, c.values); failure != nil {
+				r.Failures = append(r.Failures, failure)
+			}
+		}
+	}
+	if s.spec.snapshot != nil && len(r.Failures) == 0 && s.until == nil {
+		f.compareSnapshot(t, s, c, r)
+	}
+	if len(r.Failures) > 0 {
+		r.Verdict = Failed
+	}
+}
+
+// codeFailure tells of a call that ended otherwise than it should; nil if it did
+// not. A script that cancels ends as it likes, unless the file says how.
+func (c *call) codeFailure() *Failure {
+	want, at := c.plan.spec.codes, c.plan.spec.call.at
+	if c.plan.spec.code != nil {
+		at = c.plan.spec.code.at
+	} else if c.canceled {
+		return nil
+	}
+	if len(want) == 0 {
+		want = []codes.Code{codes.OK}
+	}
+	got := c.status()
+	if slices.Contains(want, got.Code()) {
+		return nil
+	}
+	names := make([]string, len(want))
+	for i, w := range want {
+		names[i] = codeName(w)
+	}
+	wanted := strings.Join(names, " or ")
+	f := &Failure{Kind: CodeFailure, Position: at.position(), Got: codeName(got.Code()), Want: wanted}
+	f.Summary = fmt.Sprintf("the call ended with %s, want %s", f.Got, wanted)
+	if got.Message() != "" {
+		f.Summary += ": " + got.Message()
+	}
+	return f
+}
+
+// compareSnapshot compares the responses with those of an earlier run.
+func (f *fileRun) compareSnapshot(t *testPlan, s *stepPlan, c *call, r *StepResult) {
+	at := s.spec.snapshot.at.position()
+	got, err := c.snapshot(f.suite.config.RunID, f.suite.secrets)
+	if err != nil {
+		r.Failures = append(r.Failures, &Failure{Kind: SnapshotFailure, Position: at, Summary: err.Error()})
+		return
+	}
+	key := t.test.FullName()
+	if len(t.steps) > 1 || s.spec.name != "" {
+		key += "/" + s.name
+	}
+	if i := slices.Index(t.steps, s); slices.ContainsFunc(t.steps[:i], func(o *stepPlan) bool { return o.name == s.name }) {
+		key += fmt.Sprintf("#%d", i+1)
+	}
+	difference, missing := f.snaps.compare(key, got)
+	switch {
+	case missing:
+		r.Failures = append(r.Failures, &Failure{Kind: SnapshotFailure, Position: at, Summary: "there is no snapshot of this: --update writes it", Got: string(got)})
+	case difference != "":
+		r.Failures = append(r.Failures, &Failure{Kind: SnapshotFailure, Position: at, Summary: "the responses are not those of the snapshot; --update takes them over", Diff: difference})
+	}
+}
+
+// finish captures from the last attempt, and adds to its failures what helps.
+func (f *fileRun) finish(ctx context.Context, s *stepPlan, c *call, r *StepResult, v *values) {
+	if s.spec.until != nil {
+		f.finishUntil(ctx, s, c, r)
+	}
+	if r.Verdict == Passed {
+		for _, p := range s.capture {
+			value, err := p.expr.value(ctx, c.values)
+			if err != nil {
+				r.Verdict = Failed
+				r.Failures = append(r.Failures, &Failure{
+					Kind: CaptureFailure, Position: p.expr.at.position(), Expression: p.expr.text,
+					Summary: fmt.Sprintf("%s has no value: %v", p.name, evaluationError(err)),
+				})
+				continue
+			}
+			v.names[p.name] = value
+		}
+		for _, a := range s.actions {
+			for _, p := range a.capture {
+				if value, ok := c.values.names[p.name]; ok {
+					v.names[p.name] = value
+				}
+			}
+		}
+	}
+	for _, failure := range r.Failures {
+		if len(c.last) > 0 || r.Received > 0 {
+			failure.Response = s.conn.compiler.schema.indented(s.method.Output(), c.last)
+		}
+		failure.Command = c.command(f.suite.secrets)
+	}
+}
+
+// finishUntil judges what is expected besides until, or tells that until did not
+// come true.
+func (f *fileRun) finishUntil(ctx context.Context, s *stepPlan, c *call, r *StepResult) {
+	if r.Verdict == Passed {
+		for _, e := range s.expect {
+			if failure := expectation(ctx, e, c.values); failure != nil {
+				r.Failures = append(r.Failures, failure)
+				r.Verdict = Failed
+			}
+		}
+		return
+	}
+	for _, failure := range r.Failures {
+		failure.Summary = fmt.Sprintf("not within %s, %d attempts: %s", s.spec.until.within, r.Attempts, failure.Summary)
+	}
+}
+
+// hideCredentials makes secrets of the credentials that the call sends.
+func (c *call) hideCredentials() {
+	for key, vs := range c.metadata {
+		if !Sensitive(key) {
+			continue
+		}
+		for _, v := range vs {
+			if !c.secrets.within(v) {
+				c.secrets.add(variableName(key), v)
+			}
+		}
+	}
+}
+
+// hideCaptures makes secrets of what the step captures as such, whether or not
+// it passes.
+func (c *call) hideCaptures(ctx context.Context) {
+	for _, p := range c.plan.capture {
+		if !p.secret {
+			continue
+		}
+		if value, err := p.expr.value(ctx, c.values); err == nil {
+			c.secrets.addValue(variableName(p.name), value)
+		}
+	}
+}

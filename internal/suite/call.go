@@ -53,6 +53,11 @@ func (p *stepPlan) prepare(ctx context.Context, v *values) (*call, error) {
 			c.metadata.Append(key, value)
 		}
 	}
+	for key, vs := range p.conn.Metadata {
+		if len(c.metadata.Get(key)) == 0 {
+			c.metadata.Append(key, vs...)
+		}
+	}
 	for _, r := range p.requests {
 		wire, json, err := r.encode(ctx, v)
 		if err != nil {

@@ -13,13 +13,13 @@ const maxCommand = 32 << 10
 // command is a shell command that makes the call again. Secrets are references to
 // variables of the shell.
 func (c *call) command(s *secrets) string {
-	words := []string{"grpcx", "call", shellWord(c.plan.conn.target.Address, s), shellWord(path(c.plan.method), s)}
+	words := []string{"grpcx", "call", shellWord(c.plan.conn.Target.Address, s), shellWord(path(c.plan.method), s)}
 	flag := func(name, value string) {
 		if value != "" {
 			words = append(words, name, shellWord(value, s))
 		}
 	}
-	t := c.plan.conn.target
+	t := c.plan.conn.Target
 	for name, on := range map[string]bool{"--plaintext": t.Plaintext, "--insecure": t.Insecure, "--use-reflection": t.UseReflection} {
 		if on {
 			words = append(words, name)
@@ -39,9 +39,6 @@ func (c *call) command(s *secrets) string {
 	}
 	for _, p := range t.Protosets {
 		flag("--protoset", p)
-	}
-	for _, a := range c.plan.conn.Args {
-		words = append(words, shellWord(a, s))
 	}
 	for _, key := range slices.Sorted(maps.Keys(c.metadata)) {
 		for _, v := range c.metadata[key] {

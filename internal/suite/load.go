@@ -41,7 +41,6 @@ type Suite struct {
 // connection is a target that is connected, and what is known of its messages.
 type connection struct {
 	Conn
-	target   Target
 	compiler *compiler
 }
 
@@ -309,13 +308,13 @@ func (l *loader) connect(spec *targetSpec, sc *scope, v *values) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", spec.at.position(), err)
 		}
-		l.paths = append(l.paths, slices.Concat(t.Protos, t.Protosets)...)
+		l.paths = append(l.paths, slices.Concat(conn.Target.Protos, conn.Target.Protosets)...)
 		compiler, err := newCompiler(l.problems, newSchema(conn.Source.Types(), &l.schemas), l.config.LookupEnv)
 		if err != nil {
 			conn.Close()
 			return err
 		}
-		c = &connection{Conn: conn, target: t, compiler: compiler}
+		c = &connection{conn, compiler}
 		l.conns[t.key()] = c
 	}
 	l.specs[spec] = c

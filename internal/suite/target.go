@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
 
 	"github.com/grpcx/grpcx/internal/describe"
 )
@@ -34,9 +35,10 @@ type Conn struct {
 	CC     grpc.ClientConnInterface // nil if it was asked for to check a suite alone
 	Source describe.Source
 	Close  func()
-	// Args are what `grpcx call` needs to connect in the same way, beyond what the
-	// target says.
-	Args []string
+	Target Target // what was connected to: the target asked for, and what flags add
+	// Metadata goes with every call, unless a step has other values for a key.
+	// Values of "-bin" keys are raw bytes.
+	Metadata metadata.MD
 }
 
 // Connect connects to a target and opens its schema. ctx bounds the connecting;

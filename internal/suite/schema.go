@@ -1,0 +1,9 @@
+package suite
+
+import _ "embed"
+
+//go:embed schema.json
+var jsonSchema []byte //nolint:gochecknoglobals // embedding needs a variable
+
+// JSONSchema is the JSON Schema, draft 2020-12, of suite files.
+func JSONSchema() []byte { return jsonSchema }

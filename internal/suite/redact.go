@@ -110,7 +110,39 @@ func (s *secrets) redact(text string) string {
 		s.replacer = r
 		s.mu.Unlock()
 	}
-	return r.Replace(text)
+	return s.redactBeginnings(r.Replace(text))
+}
+
+// leastBeginning is how much of a long secret is one by itself: servers cut what
+// they repeat.
+const leastBeginning = 16
+
+// redactBeginnings replaces the beginnings of long secrets.
+func (s *secrets) redactBeginnings(text string) string {
+	if len(text) < leastBeginning {
+		return text
+	}
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for value := range s.refs {
+		if len(value) < 2*leastBeginning {
+			continue
+		}
+		for from := 0; ; {
+			i := strings.Index(text[from:], value[:leastBeginning])
+			if i < 0 {
+				break
+			}
+			i += from
+			end := leastBeginning
+			for i+end < len(text) && end < len(value) && text[i+end] == value[end] {
+				end++
+			}
+			text = text[:i] + redacted + text[i+end:]
+			from = i + len(redacted)
+		}
+	}
+	return text
 }
 
 // forms are the ways in which the secrets can be written, the longest first.

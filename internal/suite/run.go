@@ -117,7 +117,7 @@ func (r *runner) file(plan *filePlan) {
 	if plan.setup != nil {
 		f.setup = &testRun{done: make(chan struct{})}
 		r.slots <- struct{}{}
-		f.run(r.ctx, plan.setup, f.setup, "")
+		f.run(r.ctx, plan.setup, f.setup, nil)
 		<-r.slots
 	}
 	var wg sync.WaitGroup
@@ -127,11 +127,11 @@ func (r *runner) file(plan *filePlan) {
 		}
 		run := &testRun{done: make(chan struct{})}
 		f.tests[t] = run
-		needs := f.needs(t)
+		needs := f.runs(t.needs)
 		r.slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-r.slots }()
-			f.run(r.ctx, t, run, waitFor(needs, t))
+			f.run(r.ctx, t, run, needs)
 		})
 		if t.spec.alone {
 			wg.Wait()
@@ -141,7 +141,7 @@ func (r *runner) file(plan *filePlan) {
 	if plan.teardown != nil {
 		ctx, cancel := f.teardownContext()
 		r.slots <- struct{}{}
-		f.run(ctx, plan.teardown, &testRun{done: make(chan struct{})}, "")
+		f.run(ctx, plan.teardown, &testRun{done: make(chan struct{})}, f.runs(plan.tests))
 		<-r.slots
 		cancel()
 	}
@@ -157,29 +157,34 @@ func (r *runner) teardownContext() (context.Context, context.CancelFunc) {
 	return ctx, cancel
 }
 
-// needs are the runs that t needs. Plans are in an order in which they have begun.
-func (f *fileRun) needs(t *testPlan) []*testRun {
-	out := make([]*testRun, len(t.needs))
-	for i, n := range t.needs {
-		out[i] = f.tests[n]
+// runs are those of tests that have begun. Tests begin after what they need.
+func (f *fileRun) runs(tests []*testPlan) []*testRun {
+	out := make([]*testRun, len(tests))
+	for i, t := range tests {
+		out[i] = f.tests[t]
 	}
 	return out
 }
 
 // waitFor waits for what a test needs, and returns why it cannot run, "" if it can.
-func waitFor(needs []*testRun, t *testPlan) string {
-	for i, n := range needs {
+func waitFor(needs []*testRun) string {
+	for _, n := range needs {
 		<-n.done
 		if n.result.Verdict != Passed {
-			return fmt.Sprintf("it needs %q, which is %s", t.needs[i].test.FullName(), n.result.Verdict)
+			return fmt.Sprintf("it needs %q, which is %s", n.result.FullName(), n.result.Verdict)
 		}
 	}
 	return ""
 }
 
-// run runs one test, or notes why it is not run.
-func (f *fileRun) run(ctx context.Context, t *testPlan, run *testRun, skip string) {
+// run runs one test, or notes why it is not run. It sees what earlier ones have
+// captured: what it needs, or, for teardown, all tests.
+func (f *fileRun) run(ctx context.Context, t *testPlan, run *testRun, earlier []*testRun) {
 	defer close(run.done)
+	skip := ""
+	if t.test.Phase == Main {
+		skip = waitFor(earlier)
+	}
 	result := &TestResult{Test: t.test, Started: time.Now(), Attempts: 1}
 	run.result = result
 	switch {
@@ -190,7 +195,7 @@ func (f *fileRun) run(ctx context.Context, t *testPlan, run *testRun, skip strin
 	case f.setup != nil && t.test.Phase == Main && f.setup.result.Verdict != Passed:
 		result.Verdict, result.Reason = Skipped, "setup did not pass"
 	default:
-		f.attempts(ctx, t, run)
+		f.attempts(ctx, t, run, earlier)
 	}
 	result.Elapsed = time.Since(result.Started)
 	result.Reason = f.suite.secrets.redact(result.Reason)
@@ -209,9 +214,9 @@ func stopReason(ctx context.Context) string {
 }
 
 // attempts runs a test, again if it fails and is to be retried.
-func (f *fileRun) attempts(ctx context.Context, t *testPlan, run *testRun) {
+func (f *fileRun) attempts(ctx context.Context, t *testPlan, run *testRun, earlier []*testRun) {
 	result := run.result
-	base := f.scope(t)
+	base := f.scope(t, earlier)
 	if t.skipIf != nil {
 		value, err := t.skipIf.value(ctx, base)
 		switch {
@@ -241,17 +246,13 @@ func (f *fileRun) attempts(ctx context.Context, t *testPlan, run *testRun) {
 }
 
 // scope is what the expressions of a test see before its first step.
-func (f *fileRun) scope(t *testPlan) *values {
+func (f *fileRun) scope(t *testPlan, earlier []*testRun) *values {
 	base := f.plan.values
 	if f.setup != nil && t.test.Phase != Setup {
 		base = &values{f.setup.captured, base}
 	}
-	needs := t.needs
-	if t.test.Phase == Teardown {
-		needs = f.plan.tests
-	}
-	for _, n := range needs {
-		if run := f.tests[n]; len(run.captured) > 0 {
+	for _, run := range earlier {
+		if len(run.captured) > 0 {
 			base = &values{run.captured, base}
 		}
 	}

@@ -1,0 +1,484 @@
+package suite_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/goleak"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+
+	"github.com/grpcx/grpcx/internal/describe"
+	"github.com/grpcx/grpcx/internal/suite"
+	"github.com/grpcx/grpcx/testserver"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// server is the reference server, and how suites connect to it.
+type server struct {
+	addr    string
+	connect suite.Connect
+}
+
+func start(tb testing.TB, config testserver.Config) server {
+	tb.Helper()
+	s := testserver.Start(tb, config)
+	return server{s.Addr(), connectTo(s.Addr())}
+}
+
+// connectTo connects to addr, whatever the target.
+func connectTo(addr string) suite.Connect {
+	return func(ctx context.Context, t suite.Target) (suite.Conn, error) {
+		cc, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
+		if err != nil {
+			return suite.Conn{}, err
+		}
+		source := describe.NewReflection(context.WithoutCancel(ctx), cc, describe.ReflectionOptions{})
+		return suite.Conn{CC: cc, Source: source, Target: t, Close: func() {
+			_ = source.Close()
+			_ = cc.Close()
+		}}, nil
+	}
+}
+
+// recorder keeps what a run tells.
+type recorder struct {
+	begun, ended int
+	result       *suite.Result
+}
+
+func (r *recorder) Begin(*suite.Plan) error                      { r.begun++; return nil }
+func (r *recorder) Started(*suite.Test) error                    { return nil }
+func (r *recorder) Stepped(*suite.Test, *suite.StepResult) error { return nil }
+func (r *recorder) Ended(*suite.TestResult) error                { return nil }
+func (r *recorder) End(result *suite.Result) error               { r.ended++; r.result = result; return nil }
+
+// write puts a suite into a file; its head is written for it.
+func write(tb testing.TB, body string) string {
+	tb.Helper()
+	path := filepath.Join(tb.TempDir(), "suite.yaml")
+	head := ""
+	if !strings.Contains(body, "version:") {
+		head = "version: 1\ntarget: server:1\n"
+	}
+	if err := os.WriteFile(path, []byte(head+body), 0o600); err != nil {
+		tb.Fatal(err)
+	}
+	return path
+}
+
+func env(pairs ...string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		for i := 0; i < len(pairs); i += 2 {
+			if pairs[i] == name {
+				return pairs[i+1], true
+			}
+		}
+		return "", false
+	}
+}
+
+// run runs a suite and returns its results.
+func run(tb testing.TB, s server, body string, config suite.Config, o suite.RunOptions) *suite.Result {
+	tb.Helper()
+	result, err := try(tb, s, body, config, o)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return result
+}
+
+func try(tb testing.TB, s server, body string, config suite.Config, o suite.RunOptions) (*suite.Result, error) {
+	tb.Helper()
+	config.Paths, config.Connect = []string{write(tb, body)}, s.connect
+	loaded, err := suite.Load(tb.Context(), config)
+	if err != nil {
+		return nil, err
+	}
+	defer loaded.Close()
+	return loaded.Run(tb.Context(), o)
+}
+
+// verdicts are the names and verdicts of tests, in the order of the plan.
+func verdicts(r *suite.Result) string {
+	var out []string
+	for _, t := range r.Results {
+		out = append(out, t.FullName()+" "+string(t.Verdict))
+	}
+	return strings.Join(out, ", ")
+}
+
+// failures are those of all steps.
+func failures(r *suite.Result) (out []*suite.Failure) {
+	for _, t := range r.Results {
+		for _, s := range t.Steps {
+			out = append(out, s.Failures...)
+		}
+	}
+	return out
+}
+
+func passes(tb testing.TB, r *suite.Result) {
+	tb.Helper()
+	for _, t := range r.Results {
+		if t.Verdict != suite.Passed {
+			tb.Errorf("%s is %s: %s", t.FullName(), t.Verdict, t.Reason)
+		}
+	}
+	for _, f := range failures(r) {
+		tb.Errorf("%s: %s: %s (got %s, want %s)", f.Position, f.Expression, f.Summary, f.Got, f.Want)
+	}
+}
+
+func TestKindsOfCalls(t *testing.T) {
+	s := start(t, testserver.Config{})
+	passes(t, run(t, s, `
+vars: { n: 2, name: "Ada ${run.id}" }
+tests:
+  - name: unary
+    call: CreateUser
+    data: { name: "${name}", email: "ada-${run.id}@example.com", age: "${n * 20 + 1}", metadata: { a: "$${b}" } }
+    metadata: { x-a: ["1", "2"], x-b-bin: aGVsbG8= }
+    expect:
+      - res.user.age == 41 && res.user.name == vars.name
+      - res.user.metadata["a"] == "$" + "{b}"
+      - res.user.status == "ACTIVE" && code == "OK" && message == ""
+      - res.user.created_at > timestamp("2020-01-01T00:00:00Z")
+      - elapsed > duration("0s") && run.started < timestamp("2100-01-01T00:00:00Z")
+    capture: { id: res.user.id, user: res.user }
+  - name: messages are values
+    needs: unary
+    call: UpdateUser
+    data: { user_id: "${id}", user: "${user}" }
+    expect: [res.user.id == user.id, 'res.user.name == userservice.User{name: name}.name']
+  - name: server stream
+    needs: unary
+    call: ListUsers
+    expect: [size(msgs) > 0, 'msgs[0].users.exists(u, u.id == id)']
+  - name: client stream
+    call: CreateMultipleUsers
+    data:
+      - { name: A, email: "a-${run.id}@example.com" }
+      - { name: B, email: "b-${run.id}@example.com" }
+    expect: res.created_count == n
+  - name: bidi
+    call: grpc.testing.TestService/FullDuplexCall
+    data: [{ response_parameters: [{ size: 1 }, { size: 2 }] }, { response_parameters: [{ size: 3 }] }]
+    expect: ['msgs.map(m, size(m.payload.body)) == [1, 2, 3]']
+  - name: details
+    call: GetUser
+    data: { user_id: nobody }
+    code: NOT_FOUND
+    expect: ['details.size() == 0 || details.exists(d, type(d) == google.rpc.ResourceInfo)', 'message.contains("nobody")', 'code in ["NOT_FOUND"]']
+`, suite.Config{}, suite.RunOptions{}))
+}
+
+func TestScripts(t *testing.T) {
+	s := start(t, testserver.Config{})
+	passes(t, run(t, s, `
+tests:
+  - name: send what was received
+    call: grpc.testing.TestService/FullDuplexCall
+    stream:
+      - send: { response_parameters: [{ size: 3 }] }
+      - { recv: size(msg.payload.body) == 3, within: 5s, capture: { n: size(msg.payload.body) } }
+      - send: { response_parameters: [{ size: "${n + 1}" }] }
+      - recv: size(msg.payload.body) == 4
+      - close
+    expect: msgs.size() == 2
+  - name: cancel
+    call: grpc.health.v1.Health/Watch
+    stream: [{ send: {} }, { recv: msg.status == "SERVING" }, cancel]
+  - name: an empty request is sent where none is
+    call: grpc.health.v1.Health/Watch
+    stream: [recv, cancel]
+  - name: messages that do not match are passed by
+    call: grpc.testing.TestService/StreamingOutputCall
+    stream: [{ send: { response_parameters: [{ size: 1 }, { size: 2 }, { size: 3 }] } }, { recv: size(msg.payload.body) == 3 }]
+`, suite.Config{}, suite.RunOptions{}))
+}
+
+func TestOrderOfTests(t *testing.T) {
+	s := start(t, testserver.Config{})
+	body := `
+setup: [{ call: grpc.health.v1.Health/Check, capture: { status: res.status } }]
+tests:
+  - { name: last, needs: [first], call: EmptyCall, skip_if: one != "SERVING" }
+  - { name: first, tags: [a, b], call: grpc.health.v1.Health/Check, capture: { one: res.status } }
+  - { name: skipped, tags: [a], skip_if: 'status == "SERVING"', call: EmptyCall }
+  - { name: fails, call: EmptyCall, code: NOT_FOUND, tags: [c] }
+  - { name: depends, needs: fails, call: EmptyCall }
+  - name: cases
+    cases: [{ name: one, n: 1 }, { name: two, n: 2 }]
+    tags: [d]
+    call: grpc.testing.TestService/StreamingOutputCall
+    data: { response_parameters: [{ size: "${n}" }] }
+    expect: ['msgs.all(m, size(m.payload.body) == vars.n)']
+  - { name: alone, parallel: false, call: EmptyCall }
+teardown:
+  - { call: EmptyCall, code: INTERNAL }
+  - { call: EmptyCall }
+`
+	for _, tc := range []struct {
+		name   string
+		config suite.Config
+		want   string
+	}{
+		{"all", suite.Config{}, "setup passed, first passed, last passed, skipped skipped, fails failed, depends skipped, cases/one passed, cases/two passed, alone passed, teardown failed"},
+		{"tag", suite.Config{Tags: []string{"a"}}, "setup passed, first passed, skipped skipped, teardown failed"},
+		{"tag and not tag", suite.Config{Tags: []string{"a", "!b"}}, "setup passed, skipped skipped, teardown failed"},
+	} {
+		for _, jobs := range []int{1, 8} {
+			t.Run(fmt.Sprintf("%s, %d jobs", tc.name, jobs), func(t *testing.T) {
+				r := run(t, s, body, tc.config, suite.RunOptions{Jobs: jobs})
+				if got := verdicts(r); got != tc.want {
+					t.Errorf("verdicts are %s\nwant %s", got, tc.want)
+				}
+				if steps := r.Results[len(r.Results)-1].Steps; len(steps) != 2 {
+					t.Errorf("teardown ran %d steps, want both", len(steps))
+				}
+			})
+		}
+	}
+	t.Run("fail fast", func(t *testing.T) {
+		got := verdicts(run(t, s, body, suite.Config{}, suite.RunOptions{FailFast: true}))
+		want := "setup passed, first passed, last passed, skipped skipped, fails failed, depends stopped, cases/one stopped, cases/two stopped, alone stopped, teardown failed"
+		if got != want {
+			t.Errorf("verdicts are %s\nwant %s", got, want)
+		}
+	})
+	t.Run("setup fails", func(t *testing.T) {
+		got := verdicts(run(t, s, "setup: [{ call: EmptyCall, code: INTERNAL }]\ntests: [{ name: a, call: EmptyCall }]\nteardown: [{ call: EmptyCall }]\n", suite.Config{}, suite.RunOptions{}))
+		if want := "setup failed, a skipped, teardown passed"; got != want {
+			t.Errorf("verdicts are %s, want %s", got, want)
+		}
+	})
+}
+
+func TestTeardownWithoutCapture(t *testing.T) {
+	s := start(t, testserver.Config{})
+	r := run(t, s, `
+tests: [{ name: a, call: CreateUser, data: {}, capture: { id: res.user.id } }]
+teardown: [{ call: DeleteUser, data: { user_id: "${id}" } }]
+`, suite.Config{}, suite.RunOptions{})
+	if step := r.Results[1].Steps[0]; step.Verdict != suite.Skipped || step.Reason != "id was not captured" {
+		t.Errorf("teardown is %s, %s", step.Verdict, step.Reason)
+	}
+}
+
+func TestInterrupt(t *testing.T) {
+	s := start(t, testserver.Config{})
+	ctx, cancel := context.WithCancel(t.Context())
+	loaded, err := suite.Load(ctx, suite.Config{Connect: s.connect, Paths: []string{write(t, `
+tests:
+  - { name: hangs, call: grpc.health.v1.Health/Watch, stream: [recv, { recv: msg.status == "NOT_SERVING", within: 1h }], timeout: 1h }
+  - { name: waits, call: EmptyCall }
+teardown: [{ call: EmptyCall }, { call: GetUser, data: { user_id: x }, code: NOT_FOUND }]
+`)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer loaded.Close()
+	r := &starts{recorder: recorder{}, on: func(test *suite.Test) {
+		if test.Name == "hangs" {
+			cancel()
+		}
+	}}
+	result, err := loaded.Run(ctx, suite.RunOptions{Reporter: r})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := verdicts(result), "hangs stopped, waits stopped, teardown passed"; got != want || !result.Interrupted {
+		t.Errorf("verdicts are %s (interrupted: %v), want %s", got, result.Interrupted, want)
+	}
+	if r.begun != 1 || r.ended != 1 {
+		t.Errorf("the report began %d times and ended %d times", r.begun, r.ended)
+	}
+}
+
+// starts calls on when a test starts.
+type starts struct {
+	recorder
+	once sync.Once
+	on   func(*suite.Test)
+}
+
+func (s *starts) Started(t *suite.Test) error { s.once.Do(func() { s.on(t) }); return nil }
+
+func TestRetryAndUntil(t *testing.T) {
+	faulty := func(t *testing.T, fault string) server {
+		t.Helper()
+		f, err := testserver.ParseFault(fault)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return start(t, testserver.Config{Faults: []testserver.Fault{f}})
+	}
+	const fault = "userservice.UserService/ListUsers=UNAVAILABLE,times=2"
+	for _, tc := range []struct{ name, step, want string }{
+		{"until", "until: { every: 1ms, within: 20s }", "a passed"},
+		{"until with a condition", "until: { expect: size(msgs) == 1, every: 1ms, within: 20s }, expect: size(msgs) < 2", "a passed"},
+		{"until that does not come", "until: { expect: size(msgs) == 2, every: 1ms, within: 50ms }", "a failed"},
+		{"retry", "retry: 2", "a passed"},
+		{"too few", "retry: { times: 1, every: 1ms }", "a failed"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r := run(t, faulty(t, fault), "tests: [{ name: a, steps: [{ call: ListUsers, "+tc.step+" }] }]", suite.Config{}, suite.RunOptions{})
+			if got := verdicts(r); got != tc.want {
+				t.Errorf("verdicts are %s, want %s: %v", got, tc.want, failures(r))
+			}
+			if r.Results[0].Steps[0].Attempts < 2 {
+				t.Errorf("%d attempts", r.Results[0].Steps[0].Attempts)
+			}
+		})
+	}
+	t.Run("a whole test", func(t *testing.T) {
+		r := run(t, faulty(t, fault), "tests: [{ name: a, retry: 5, steps: [{ call: EmptyCall }, { call: ListUsers }] }]", suite.Config{}, suite.RunOptions{})
+		if verdicts(r) != "a passed" || r.Results[0].Attempts != 3 || len(r.Results[0].Steps) != 2 {
+			t.Errorf("%s after %d attempts", verdicts(r), r.Results[0].Attempts)
+		}
+	})
+}
+
+func TestSnapshots(t *testing.T) {
+	s := start(t, testserver.Config{})
+	body := `
+tests:
+  - name: a
+    call: CreateUser
+    data: { name: "${env.NAME}", email: "s-${run.id}@example.com" }
+    snapshot: { ignore: [id, created_at, user.updated_at] }
+teardown: [{ call: ListUsers, snapshot: { ignore: [users] } }]
+`
+	path := write(t, body)
+	try := func(name, id string, mode suite.SnapshotMode) *suite.Result {
+		t.Helper()
+		loaded, err := suite.Load(t.Context(), suite.Config{Paths: []string{path}, Connect: s.connect, RunID: id, LookupEnv: env("NAME", name)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer loaded.Close()
+		r, err := loaded.Run(t.Context(), suite.RunOptions{Snapshots: mode})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return r
+	}
+	if f := failures(try("Ada", "r0", suite.CompareSnapshots)); len(f) == 0 || f[0].Kind != suite.SnapshotFailure {
+		t.Errorf("without a snapshot: %v", f)
+	}
+	try("Ada", "r1", suite.WriteNewSnapshots)
+	text, err := os.ReadFile(strings.TrimSuffix(path, ".yaml") + ".snap.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(text), "s-${run.id}@example.com") || strings.Contains(string(text), "created_at") {
+		t.Errorf("the snapshot is %s", text)
+	}
+	f := failures(try("Bob", "r2", suite.WriteNewSnapshots))
+	if len(f) == 0 || !strings.Contains(f[0].Diff, `-    "name": "Ada"`) || !strings.Contains(f[0].Diff, `+    "name": "Bob"`) {
+		t.Errorf("a difference is %+v", f)
+	}
+	try("Bob", "r3", suite.UpdateSnapshots)
+	if f := failures(try("Bob", "r4", suite.CompareSnapshots)); len(f) != 1 { // the number of users has grown
+		t.Errorf("after an update: %v", f)
+	}
+}
+
+func TestMemoryOfACount(t *testing.T) {
+	s := start(t, testserver.Config{})
+	parameters := strings.Repeat(`{"size":100},`, 100_000)
+	path := filepath.Join(t.TempDir(), "cases.jsonl")
+	if err := os.WriteFile(path, []byte(`{"p":[`+strings.TrimSuffix(parameters, ",")+"]}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	body := "tests: [{ name: a, cases: " + path + ", timeout: 60s, call: grpc.testing.TestService/StreamingOutputCall, data: { response_parameters: '${p}' }, expect: %s }]"
+	config := suite.Config{Connect: s.connect, Paths: []string{write(t, fmt.Sprintf(body, "msgs.size() == 100000"))}}
+	loaded, err := suite.Load(t.Context(), config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer loaded.Close()
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	r, err := loaded.Run(t.Context(), suite.RunOptions{Reporter: &heap{stats: &after}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	passes(t, r)
+	if r.Results[0].Steps[0].Received != 100_000 {
+		t.Errorf("received %d", r.Results[0].Steps[0].Received)
+	}
+	// Kept, they would be more than 10 MB.
+	if grown := int64(after.HeapAlloc) - int64(before.HeapAlloc); grown > 8<<20 {
+		t.Errorf("the heap has grown by %d bytes", grown)
+	}
+}
+
+// heap looks at the memory in use when a step has ended.
+type heap struct {
+	recorder
+	stats *runtime.MemStats
+}
+
+func (h *heap) Stepped(*suite.Test, *suite.StepResult) error {
+	runtime.GC()
+	runtime.ReadMemStats(h.stats)
+	return nil
+}
+
+func TestSecrets(t *testing.T) {
+	s := start(t, testserver.Config{DefaultAdmin: true, AdminPassword: "hunter-two-three"})
+	r := run(t, s, `
+tests:
+  - name: leaks at the step that captures
+    call: Login
+    data: { username: admin, password: "${env.ADMIN_PASSWORD}" }
+    expect: ['res.access_token == "no"', 'base64.encode(bytes(res.access_token)) == env.ADMIN_PASSWORD']
+    capture: { auth: '"Bearer " + res.access_token' }
+    secret: auth
+  - name: leaks later
+    steps:
+      - call: Login
+        data: { username: admin, password: "${env.ADMIN_PASSWORD}" }
+        capture: { token: res.access_token }
+        secret: [token]
+      - call: GetUser
+        metadata: { authorization: "Bearer ${token}" }
+        data: { user_id: "${token}" }
+        code: NOT_FOUND
+        expect: ['message == token', '("x" + token + "y").size() == 0', '[token, "\"" + token] == ["a"]']
+  - name: a literal in metadata
+    call: GetUser
+    metadata: { x-api-key: literal-key-of-mine }
+    data: { user_id: "1" }
+    code: INTERNAL
+`, suite.Config{LookupEnv: env("ADMIN_PASSWORD", "hunter-two-three")}, suite.RunOptions{})
+	all, err := json.Marshal(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := string(all)
+	for _, secret := range []string{"hunter-two-three", "literal-key-of-mine", "aHVudGVyLXR3by10aHJlZQ", "eyJ"} {
+		if i := strings.Index(text, secret); i >= 0 {
+			t.Errorf("%s is in the results: %s", secret, text[max(0, i-200):min(len(text), i+1000)])
+		}
+	}
+	if len(failures(r)) < 5 {
+		t.Errorf("%d failures", len(failures(r)))
+	}
+	for _, want := range []string{`$ADMIN_PASSWORD`, `$TOKEN`, `$X_API_KEY`} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no command refers to %s: %s", want, text)
+		}
+	}
+}

@@ -144,15 +144,9 @@ func (c *checker) testPlans(t *test, sc *scope) []*testPlan {
 		}
 	}
 	inner := sc
-	for _, other := range c.plan.file.tests {
-		if slices.ContainsFunc(needs, func(p *testPlan) bool { return p.spec == other }) {
-			inner = addCaptures(inner, c.captures[other], other.name)
-		} else {
-			for _, n := range c.captures[other] {
-				if _, ok := inner.names[n.name]; !ok {
-					inner = inner.without(n.name, fmt.Sprintf("%q is captured by test %q, which this test does not name in needs", n.name, other.name))
-				}
-			}
+	for i, p := range needs {
+		if i == 0 || needs[i-1].spec != p.spec { // cases capture the same
+			inner = addCaptures(inner, c.captures[p.spec], p.spec.name)
 		}
 	}
 	plans := c.cases(t, needs, inner)
@@ -219,6 +213,9 @@ func (c *checker) cases(t *test, needs []*testPlan, sc *scope) []*testPlan {
 	}
 	steps, captured := c.steps(t.steps, sc)
 	c.captures[t] = captured
+	for _, n := range captured {
+		c.base.others[n.name] = t.name
+	}
 	for _, p := range plans {
 		p.skipIf, p.steps = skipIf, steps
 	}

@@ -102,12 +102,17 @@ func (b *stepChecker) withHeaders(sc *scope) *scope {
 	return sc.with("headers", binding{typ: types.NewMapType(types.StringType, types.StringType)})
 }
 
-// results plans what is expected and captured once the call has ended.
-func (b *stepChecker) results() []named {
-	s, m := b.plan.spec, b.plan.method
-	sc := b.scope
-	if b.sent != nil {
-		sc = b.sent
+// resultsOf are what the scope after a call depends on.
+type resultsOf struct {
+	before *scope
+	method protoreflect.MethodDescriptor
+}
+
+// afterCall is sc with what is known once a call of m has ended.
+func (c *compiler) afterCall(sc *scope, m protoreflect.MethodDescriptor) *scope {
+	key := resultsOf{sc, m}
+	if known, ok := c.results[key]; ok {
+		return known
 	}
 	texts := binding{typ: types.NewMapType(types.StringType, types.StringType)}
 	sc = sc.clone()
@@ -125,6 +130,18 @@ func (b *stepChecker) results() []named {
 		sc.names["res"] = binding{typ: output}
 		sc.hints["msgs"] = "the method has one response: use res"
 	}
+	c.results[key] = sc
+	return sc
+}
+
+// results plans what is expected and captured once the call has ended.
+func (b *stepChecker) results() []named {
+	s, m := b.plan.spec, b.plan.method
+	sc := b.scope
+	if b.sent != nil {
+		sc = b.sent
+	}
+	sc = b.afterCall(sc, m)
 	for _, n := range s.expect {
 		if e := b.condition(n, sc); e != nil {
 			b.plan.expect = append(b.plan.expect, e)

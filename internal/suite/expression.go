@@ -14,6 +14,7 @@ import (
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/ext"
+	"github.com/google/cel-go/interpreter"
 )
 
 // compiler compiles the expressions over one target's messages. One goroutine at
@@ -23,8 +24,10 @@ type compiler struct {
 	schema    *schema
 	lookupEnv func(string) (string, bool)
 	base      *cel.Env
+	planner   interpreter.Interpreter
 	envs      map[string]*cel.Env  // by the scope's signature
 	compiled  map[string]*compiled // by signature and text
+	results   map[resultsOf]*scope
 }
 
 func newCompiler(ps *problems, s *schema, lookupEnv func(string) (string, bool)) (*compiler, error) {
@@ -44,14 +47,38 @@ func newCompiler(ps *problems, s *schema, lookupEnv func(string) (string, bool))
 	if err != nil {
 		return nil, fmt.Errorf("prepare expressions: %w", err)
 	}
-	return &compiler{ps, s, lookupEnv, base, map[string]*cel.Env{}, map[string]*compiled{}}, nil
+	planner, err := newPlanner(base, s)
+	if err != nil {
+		return nil, fmt.Errorf("prepare expressions: %w", err)
+	}
+	return &compiler{
+		problems: ps, schema: s, lookupEnv: lookupEnv, base: base, planner: planner,
+		envs: map[string]*cel.Env{}, compiled: map[string]*compiled{}, results: map[resultsOf]*scope{},
+	}, nil
+}
+
+// newPlanner makes what plans expressions for evaluation. cel.Env.Program would
+// make one for each of them, at the cost of all functions there are.
+func newPlanner(env *cel.Env, s *schema) (interpreter.Interpreter, error) {
+	d := interpreter.NewDispatcher()
+	for _, f := range env.Functions() {
+		bindings, err := f.Bindings()
+		if err != nil {
+			return nil, err
+		}
+		if err := d.Add(bindings...); err != nil {
+			return nil, err
+		}
+	}
+	attributes := interpreter.NewAttributeFactory(env.Container, s, s)
+	return interpreter.NewInterpreter(d, env.Container, s, s, attributes), nil
 }
 
 // compiled is an expression that can be evaluated, by many goroutines at once.
 type compiled struct {
 	env     *cel.Env
 	ast     *cel.Ast
-	program cel.Program
+	plan    interpreter.InterpretableV2
 	binding          // of its value
 	uses    []string // names that it refers to
 	keeps   bool     // it needs the messages of msgs, not just how many there are
@@ -129,12 +156,12 @@ func (c *compiler) check(n *node, text string, offset int, sc *scope) *compiled 
 	if len(c.list) > before {
 		return nil
 	}
-	program, err := env.Program(checked, cel.InterruptCheckFrequency(interruptEvery))
+	plan, err := c.planner.NewInterpretable(checked.NativeRep(), interpreter.InterruptableEval())
 	if err != nil {
 		c.add(n.within(offset), "", "prepare expression: %v", err)
 		return nil
 	}
-	return &compiled{env, checked, program, binding{checked.OutputType(), enum}, w.uses, w.keeps}
+	return &compiled{env, checked, plan, binding{checked.OutputType(), enum}, w.uses, w.keeps}
 }
 
 // interruptEvery is how many steps of a comprehension are taken between looks at
@@ -311,6 +338,9 @@ func (c *compiler) noName(name, text string, at int, sc *scope) (message, sugges
 	}
 	if hint := sc.hints[full]; hint != "" {
 		return hint, ""
+	}
+	if by := sc.others[full]; by != "" {
+		return fmt.Sprintf("%q is captured by test %q, which this test does not name in needs", full, by), ""
 	}
 	suggestion = nearest(full, keys(sc.names))
 	switch {

@@ -16,6 +16,10 @@ import (
 type scope struct {
 	names map[string]binding
 	hints map[string]string // what to say of names that are not there
+	// others are names that tests capture, and those tests. It is shared by the
+	// scopes of a file.
+	others map[string]string
+	sum    string // signature, "" if it has not been asked for
 }
 
 // binding is what is known of a name's value.
@@ -38,9 +42,13 @@ func namesOf(ed protoreflect.EnumDescriptor) *enumNames {
 	return e
 }
 
-func newScope() *scope { return &scope{map[string]binding{}, map[string]string{}} }
+func newScope() *scope {
+	return &scope{names: map[string]binding{}, hints: map[string]string{}, others: map[string]string{}}
+}
 
-func (s *scope) clone() *scope { return &scope{maps.Clone(s.names), maps.Clone(s.hints)} }
+func (s *scope) clone() *scope {
+	return &scope{names: maps.Clone(s.names), hints: maps.Clone(s.hints), others: s.others}
+}
 
 // with is s and one more name.
 func (s *scope) with(name string, b binding) *scope {
@@ -59,11 +67,14 @@ func (s *scope) without(name, hint string) *scope {
 
 // signature tells scopes apart whose names or types differ.
 func (s *scope) signature() string {
-	var b strings.Builder
-	for _, name := range slices.Sorted(maps.Keys(s.names)) {
-		fmt.Fprintf(&b, "%s %s;", name, s.names[name].typ)
+	if s.sum == "" {
+		var b strings.Builder
+		for _, name := range slices.Sorted(maps.Keys(s.names)) {
+			fmt.Fprintf(&b, "%s %s;", name, s.names[name].typ)
+		}
+		s.sum = b.String()
 	}
-	return b.String()
+	return s.sum
 }
 
 func (s *scope) variables() []cel.EnvOption {

@@ -3,11 +3,13 @@ package suite
 import (
 	"context"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strings"
 
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
+	"github.com/google/cel-go/interpreter"
 )
 
 // text is a string of a file whose ${...} are compiled.
@@ -114,10 +116,27 @@ func plainText(v ref.Val) (string, error) {
 }
 
 // value evaluates the expression. An error names it.
-func (e *expression) value(ctx context.Context, v *values) (ref.Val, error) {
-	out, _, err := e.program.ContextEval(ctx, v)
+func (e *expression) value(ctx context.Context, v *values) (value ref.Val, err error) {
+	// The interpreter is not ours, and a value is no reason to end the program.
+	defer func() {
+		if r := recover(); r != nil {
+			value, err = nil, fmt.Errorf("%s: %w", e.text, errEvaluation)
+		}
+	}()
+	frame, err := interpreter.NewExecutionFrame(v)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", e.text, err)
 	}
-	return out, nil
+	defer frame.Close()
+	if err := frame.SetContext(ctx, interruptEvery); err != nil {
+		return nil, fmt.Errorf("%s: %w", e.text, err)
+	}
+	value = e.plan.Exec(frame)
+	if failed, ok := value.(*types.Err); ok {
+		return nil, fmt.Errorf("%s: %w", e.text, failed)
+	}
+	return value, nil
 }
+
+// errEvaluation reports an evaluation that has been broken off.
+var errEvaluation = errors.New("the evaluation has been broken off")

@@ -95,10 +95,10 @@ func (b *frame) expression(f *suite.Failure) {
 		}
 		b.bar(number, b.bold(line))
 	}
-	rest := f.Values
+	rest := telling(f.Values)
 	if len(text) == 1 {
 		var pinned []string
-		if pinned, rest = pins(text[0], f.Values, b.width-b.gutter-2); len(pinned) > 0 {
+		if pinned, rest = pins(text[0], rest, b.width-b.gutter-2); len(pinned) > 0 {
 			for i, line := range pinned {
 				colour := b.yellow
 				if i == 0 {

@@ -29,7 +29,7 @@ func (g *github) Ended(r *suite.TestResult) error {
 	for _, s := range r.Steps {
 		for _, f := range s.Failures {
 			title := termtext.Line(r.FullName()) + " › " + termtext.Line(s.Name)
-			text := headline(f) + "\n" + strings.Join(frameOf(f, false, 80)[1:], "\n")
+			text := brief(f) + "\n" + strings.Join(frameOf(f, false, 80)[1:], "\n")
 			annotate(&b, "error", f.Position, title, text)
 		}
 	}
@@ -121,7 +121,7 @@ func details(r *suite.TestResult) string {
 		for _, f := range once(s.Failures) {
 			fmt.Fprintf(&b, "<details open><summary>%s <b>%s</b> › %s: %s</summary>\n\n<pre>%s</pre>\n\n</details>\n\n",
 				emoji(r.Verdict), html.EscapeString(termtext.Line(r.FullName())), html.EscapeString(termtext.Line(s.Name)),
-				html.EscapeString(headline(f)), html.EscapeString(strings.Join(frameOf(f, false, 80), "\n")))
+				html.EscapeString(brief(f)), html.EscapeString(strings.Join(frameOf(f, false, 80), "\n")))
 		}
 	}
 	return b.String()

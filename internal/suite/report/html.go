@@ -201,10 +201,10 @@ func failureViewOf(f *suite.Failure) failureView {
 		Want: termtext.Text(f.Want), Got: termtext.Text(f.Got),
 		Response: termtext.Text(f.Response), Command: termtext.Text(f.Command),
 	}
-	rest := f.Values
+	rest := telling(f.Values)
 	if !strings.Contains(v.Expression, "\n") {
 		var pinned []string
-		pinned, rest = pins(v.Expression, f.Values, 120)
+		pinned, rest = pins(v.Expression, rest, 120)
 		v.Pins = strings.Join(pinned, "\n")
 	}
 	for _, value := range rest {

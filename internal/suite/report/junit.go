@@ -165,7 +165,7 @@ func junitFailureOf(r *suite.TestResult) *junitFailure {
 	var text strings.Builder
 	for _, s := range r.Steps {
 		for _, one := range once(s.Failures) {
-			line := place(one.Position) + ": " + termtext.Line(s.Name) + ": " + headline(one)
+			line := place(one.Position) + ": " + termtext.Line(s.Name) + ": " + brief(one)
 			if f.Type == "" {
 				f.Message, f.Type = line, string(one.Kind)
 			}

@@ -115,7 +115,7 @@ func TestJUnitCountsAndPlaces(t *testing.T) {
 	}
 	failed := first.children[3]
 	if failed.attributes["name"] != "list users" || failed.attributes["classname"] != "smoke.users" ||
-		failed.children[0].attributes["message"] != users+":27:18: list streams: expression is false" {
+		failed.children[0].attributes["message"] != users+":27:18: list streams: msg.user.email == vars.email is false" {
 		t.Errorf("failed case %+v, %+v", failed, failed.children[0])
 	}
 }

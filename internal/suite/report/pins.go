@@ -53,6 +53,20 @@ func pins(expression string, values []suite.Value, limit int) (drawn []string, r
 	return drawn, rest
 }
 
+// telling returns values without the long ones of which a member is among them.
+func telling(values []suite.Value) []suite.Value {
+	return slices.DeleteFunc(slices.Clone(values), func(v suite.Value) bool {
+		return len(v.Text) > maxPinText && slices.ContainsFunc(values, func(other suite.Value) bool {
+			member, ok := strings.CutPrefix(other.Expression, v.Expression+".")
+			end := 0
+			for end < len(member) && isName(member[end]) {
+				end++
+			}
+			return ok && !strings.HasPrefix(member[end:], "(") // a method tells less than what it is called on
+		})
+	})
+}
+
 // hang draws sign in the column of each pin.
 func hang(all []pin, sign string) string {
 	var b strings.Builder

@@ -152,7 +152,7 @@ func (p *pretty) line(r *suite.TestResult) []string {
 	out := []string{s}
 	for _, step := range r.Steps {
 		for _, f := range step.Failures {
-			out = append(out, "     "+p.red("↳ "+termtext.Line(step.Name)+": "+headline(f))+p.dim("  "+place(f.Position)))
+			out = append(out, "     "+p.red("↳ "+termtext.Line(step.Name)+": "+brief(f))+p.dim("  "+place(f.Position)))
 		}
 	}
 	return out

@@ -141,7 +141,7 @@ func listFailures() []*suite.Failure {
 	return []*suite.Failure{
 		{
 			Kind: suite.ExpectFailure, Position: at(18), Expression: `msg.user.email == vars.email`,
-			Summary: "expression is false", Got: `"ada@example.com"`, Want: `"ci-7f3a9c@example.com"`,
+			Summary: "is false", Got: `"ada@example.com"`, Want: `"ci-7f3a9c@example.com"`,
 			Values: []suite.Value{
 				{Expression: "msg.user.email", Text: `"ada@example.com"`},
 				{Expression: "vars.email", Text: `"ci-7f3a9c@example.com"`},
@@ -150,7 +150,7 @@ func listFailures() []*suite.Failure {
 		},
 		{
 			Kind: suite.ExpectFailure, Position: at(50), Expression: `msgs.size() >= 4 && msgs.all(m, m.total > 0)`,
-			Summary: "expression is false",
+			Summary: "is false",
 			Values: []suite.Value{
 				{Expression: "msgs.size()", Text: "3"},
 				{Expression: "msgs.size() >= 4", Text: "false"},

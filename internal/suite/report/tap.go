@@ -98,7 +98,7 @@ func (y *yamlBlock) failures(r *suite.TestResult) {
 	for _, s := range r.Steps {
 		for _, f := range s.Failures {
 			if first {
-				y.text("message", headline(f))
+				y.text("message", brief(f))
 				y.line("failures:")
 				first = false
 			}
@@ -121,7 +121,7 @@ func (y *yamlBlock) failures(r *suite.TestResult) {
 func (y *yamlBlock) failure(f *suite.Failure) {
 	y.text("kind", string(f.Kind))
 	y.text("at", place(f.Position))
-	y.text("message", headline(f))
+	y.text("message", brief(f))
 	y.text("expression", f.Expression)
 	y.text("expected", f.Want)
 	y.text("actual", f.Got)

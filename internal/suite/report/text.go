@@ -97,13 +97,15 @@ func plural(n int, noun string) string {
 	return strconv.Itoa(n) + " " + noun + "s"
 }
 
-// shortDuration gives three digits or so: 0.42ms, 87ms, 3.41s, 2m05s.
+// shortDuration gives two or three digits: 0.42ms, 4.2ms, 87ms, 3.41s, 2m05s.
 func shortDuration(d time.Duration) string {
 	switch {
 	case d < 0:
 		return "0ms"
+	case d < time.Millisecond:
+		return strconv.FormatFloat(d.Round(10*time.Microsecond).Seconds()*1000, 'f', -1, 64) + "ms"
 	case d < 10*time.Millisecond:
-		return strconv.FormatFloat(float64(d.Microseconds())/1000, 'f', -1, 64) + "ms"
+		return strconv.FormatFloat(d.Round(100*time.Microsecond).Seconds()*1000, 'f', -1, 64) + "ms"
 	case d < time.Second:
 		return strconv.FormatInt(d.Milliseconds(), 10) + "ms"
 	case d < time.Minute:
@@ -175,12 +177,30 @@ func codeName(c codes.Code) string {
 	return "CODE_" + strconv.FormatUint(uint64(c), 10)
 }
 
-// headline says in one line what is wrong.
+// headline says in one line what is wrong, where the expression is shown too.
 func headline(f *suite.Failure) string {
-	if f.Summary != "" {
+	switch {
+	case f.Summary == "":
+		return string(f.Kind) + " failed"
+	case f.Kind == suite.ExpectFailure:
+		return "expectation " + termtext.Line(f.Summary) // as in "is false"
+	default:
 		return termtext.Line(f.Summary)
 	}
-	return string(f.Kind) + " failed"
+}
+
+// brief is headline where the expression is not shown.
+func brief(f *suite.Failure) string {
+	const most = 60 // cells of an expression
+	if f.Kind != suite.ExpectFailure || f.Expression == "" || f.Summary == "" {
+		return headline(f)
+	}
+	first, _, more := strings.Cut(strings.TrimSpace(f.Expression), "\n")
+	first = termtext.Line(first)
+	if more {
+		first += " …"
+	}
+	return fit(first, most) + " " + termtext.Line(f.Summary)
 }
 
 // columns returns how many cells of a terminal s takes. s is one safe line.

@@ -153,6 +153,21 @@ func TestLiveScreenEndsWithItsWriter(t *testing.T) {
 	})
 }
 
+func TestDurationsAreShort(t *testing.T) {
+	tests := map[time.Duration]string{
+		0: "0ms", 4 * time.Microsecond: "0ms", 32 * time.Microsecond: "0.03ms", 244 * time.Microsecond: "0.24ms",
+		5258 * time.Microsecond: "5.3ms", 9970 * time.Microsecond: "10ms", 87 * ms: "87ms", 999900 * time.Microsecond: "999ms",
+		3414 * ms: "3.41s", 125 * time.Second: "2m05s", 2 * time.Hour: "120m00s", -ms: "0ms",
+	}
+	for d, want := range tests {
+		b := newRun(1)
+		b.test(users, "one", suite.Passed, step("s", listUsers, d))
+		if out := render(t, "pretty", report.Options{}, b.result); !strings.Contains(out, "one  "+want+"\n") {
+			t.Errorf("%d ns: want %s in\n%s", d, want, out)
+		}
+	}
+}
+
 func TestPinsStandUnderTheirPartOfTheExpression(t *testing.T) {
 	tests := []struct {
 		name, expression string

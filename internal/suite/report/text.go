@@ -102,10 +102,8 @@ func shortDuration(d time.Duration) string {
 	switch {
 	case d < 0:
 		return "0ms"
-	case d < time.Millisecond:
-		return strconv.FormatFloat(d.Round(10*time.Microsecond).Seconds()*1000, 'f', -1, 64) + "ms"
 	case d < 10*time.Millisecond:
-		return strconv.FormatFloat(d.Round(100*time.Microsecond).Seconds()*1000, 'f', -1, 64) + "ms"
+		return strconv.FormatFloat(d.Round(10*time.Microsecond).Seconds()*1000, 'g', 2, 64) + "ms"
 	case d < time.Second:
 		return strconv.FormatInt(d.Milliseconds(), 10) + "ms"
 	case d < time.Minute:

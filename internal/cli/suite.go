@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+	"google.golang.org/grpc"
 
 	"github.com/grpcx/grpcx/internal/dial"
 	"github.com/grpcx/grpcx/internal/suite"
@@ -258,28 +259,37 @@ func (o *suiteOptions) connectTarget(ctx context.Context, t suite.Target) (suite
 
 	out := suite.Conn{Target: t}
 	var conn dial.Conn
-	if !o.check || !s.fromFiles() {
+	connect := func(ctx context.Context) (grpc.ClientConnInterface, error) {
 		var err error
 		if conn, err = c.connect(ctx, o.program, t.Address, nil); err != nil {
+			return nil, err
+		}
+		return c.compressing(conn), nil
+	}
+	var err error
+	switch {
+	case !s.fromFiles():
+		if out.CC, err = connect(ctx); err != nil {
 			return out, err
 		}
-		out.CC = c.compressing(conn)
+	case !o.check:
+		out.Dial = connect
 	}
 	// Teardown may need the schema after an interrupt.
 	source, closeSource, err := s.source(context.WithoutCancel(ctx), o.program, &c, conn)
-	if err != nil {
+	out.Close = func() {
+		if closeSource != nil {
+			closeSource()
+		}
 		if conn != nil {
 			_ = conn.Close()
 		}
+	}
+	if err != nil {
+		out.Close()
 		return out, err
 	}
 	out.Source = source
-	out.Close = func() {
-		closeSource()
-		if conn != nil {
-			_ = conn.Close()
-		}
-	}
 	return out, nil
 }
 

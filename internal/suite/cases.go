@@ -20,6 +20,9 @@ const (
 	maxCases    = 100_000
 )
 
+// caseKey is the column that names a case; without it they are numbered.
+const caseKey = "case"
+
 // row is one case: a name and values for variables.
 type row struct {
 	name   string
@@ -43,15 +46,20 @@ func (l *loader) caseRows(n *node) []row {
 		return nil
 	}
 	var out []row
+	names := map[string]bool{}
 	r := reader{l.problems}
 	for i, m := range maps {
 		if !r.is(m, "a case", mapKind) {
 			continue
 		}
 		name := strconv.Itoa(i + 1)
-		if given := m.get("name"); given != nil {
+		if given := m.get(caseKey); given != nil && given.text != "" {
 			name = given.text
 		}
+		if names[name] {
+			l.add(m.at, "", "another case is named %q", name)
+		}
+		names[name] = true
 		for _, f := range maps[0].fields {
 			if m.get(f.key.text) == nil {
 				l.add(m.at, "", "case %s has no %q, as case 1 has", name, f.key.text)
@@ -196,6 +204,9 @@ func (l *loader) bindRow(r row, v *values, sc *scope) (*values, map[string]bindi
 	out := v.child()
 	bindings := map[string]binding{}
 	for _, f := range r.values.fields {
+		if f.key.text == caseKey {
+			continue
+		}
 		value, b, ok := l.constant(f.value, v, sc)
 		if !ok {
 			value, b = types.NullValue, binding{typ: types.DynType}

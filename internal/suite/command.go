@@ -45,8 +45,8 @@ func (c *call) command(s *secrets) string {
 			flag("-H", key+": "+headerText(key, []string{v}))
 		}
 	}
-	if c.timeout > 0 {
-		flag("--timeout", c.timeout.String())
+	if c.plan.spec.timeout != defaultTimeout {
+		flag("--timeout", c.plan.spec.timeout.String())
 	}
 	size := 0
 	for i, m := range c.sent {

@@ -36,11 +36,11 @@ func expectation(ctx context.Context, e *expression, v *values) *Failure {
 	f := &Failure{Kind: ExpectFailure, Position: e.at.position(), Expression: e.text}
 	switch {
 	case err != nil:
-		f.Summary = "cannot be evaluated: " + evaluationError(err).Error()
+		f.Summary = "expression cannot be evaluated: " + evaluationError(err).Error()
 	case value == types.False:
-		f.Summary = "is false"
+		f.Summary = "expression is false"
 	default:
-		f.Summary = fmt.Sprintf("is a %s, not true or false", value.Type().TypeName())
+		f.Summary = fmt.Sprintf("expression is a %s, not true or false", value.Type().TypeName())
 	}
 	explain(ctx, e, v, f)
 	return f
@@ -103,14 +103,27 @@ func (x *explanation) both(e ast.Expr) {
 	if got == nil || want == nil || types.IsUnknownOrError(got) || types.IsUnknownOrError(want) {
 		return
 	}
-	x.failure.Got, x.failure.Want = indentedValue(got), prefix+indentedValue(want)
-	if function == operators.Equals && (isLong(x.failure.Got) || isLong(x.failure.Want)) {
-		x.failure.Diff = lineDiff(x.failure.Want, x.failure.Got)
+	x.failure.Got, x.failure.Want = shortValue(got), shortValue(want)
+	if len(x.failure.Got)+len(x.failure.Want) > longValues && isComposite(got) {
+		x.failure.Got, x.failure.Want = indented(x.failure.Got), indented(x.failure.Want)
+		if function == operators.Equals {
+			x.failure.Diff = lineDiff(x.failure.Want, x.failure.Got)
+		}
 	}
+	x.failure.Want = prefix + x.failure.Want
 }
 
-// isLong tells texts of which a diff says more than the texts.
-func isLong(s string) bool { return strings.Contains(s, "\n") }
+// longValues is the length of two values from which on a difference says more.
+const longValues = 60
+
+// isComposite tells values that are made of others.
+func isComposite(v ref.Val) bool {
+	switch v.(type) {
+	case *object, traits.Mapper, traits.Lister:
+		return true
+	}
+	return false
+}
 
 // value is what e came to, nil if it was not evaluated.
 func (x *explanation) value(e ast.Expr) ref.Val {
@@ -162,11 +175,9 @@ func (x *explanation) note(e ast.Expr, seen map[string]bool) {
 	if !ok || types.IsUnknown(v) {
 		return
 	}
-	if e.Kind() == ast.IdentKind {
-		switch v.(type) {
-		case *object, *messageList, environment, traits.Mapper:
-			return // its parts say more
-		}
+	switch v.(type) {
+	case *object, *messageList, environment:
+		return // its parts say more, and the response is there
 	}
 	text, err := cel.ExprToString(e, x.tree.SourceInfo())
 	if err != nil || seen[text] || text == x.failure.Expression || strings.Contains(text, "@") {
@@ -194,16 +205,13 @@ func shortValue(v ref.Val) string {
 	return string(text)
 }
 
-// indentedValue is a value on as many lines as it is readable on.
-func indentedValue(v ref.Val) string {
-	text := shortValue(v)
-	if len(text) > 40 && (text[0] == '{' || text[0] == '[') && json.Valid([]byte(text)) {
-		var b bytes.Buffer
-		if json.Indent(&b, []byte(text), "", "  ") == nil {
-			return b.String()
-		}
+// indented is JSON on as many lines as it is readable on.
+func indented(text string) string {
+	var b bytes.Buffer
+	if json.Indent(&b, []byte(text), "", "  ") != nil {
+		return text
 	}
-	return text
+	return b.String()
 }
 
 // lineDiff compares two texts by their lines.

@@ -26,6 +26,8 @@ type file struct {
 	setup    []*step
 	tests    []*test
 	teardown []*step
+
+	unreadable bool // what there is of it makes no sense by itself
 }
 
 // variable is an entry of vars.
@@ -174,6 +176,7 @@ func (r *fileReader) read(path string, at place) {
 			at = (&source{name: displayName(path)}).at(0, 0)
 		}
 		r.add(at, "", "%v", err)
+		r.into.unreadable = true
 		return
 	}
 	r.open = append(r.open, abs)
@@ -193,10 +196,12 @@ func (r *fileReader) parse(s *source) {
 		if p, ok := err.(*Problem); ok { //nolint:errorlint // parseYAML makes nothing else
 			r.list = append(r.list, p)
 		}
+		r.into.unreadable = true
 		return
 	}
 	if root == nil {
 		r.add(s.at(1, 1), "", "the file is empty")
+		r.into.unreadable = true
 		return
 	}
 	target, timeout, headers := r.into.target, r.into.timeout, r.into.metadata
@@ -226,6 +231,7 @@ func (r *fileReader) parse(s *source) {
 
 func (r *fileReader) version(n *node) {
 	if n.text != "1" {
+		r.into.unreadable = true
 		r.add(n.at, "", "version %s is not known; this is version 1", n.text)
 	}
 }

@@ -139,6 +139,9 @@ func (r *fileReader) finish(s *step, n *node) {
 	if s.target == nil && n.get("target") == nil {
 		r.add(n.at, "", "the step has no target, nor has the file")
 	}
+	if s.call == nil || s.target == nil {
+		r.into.unreadable = true
+	}
 	if s.script != nil && s.data != nil {
 		r.add(s.data.at, "", "a step has data or stream, not both")
 	}

@@ -72,13 +72,16 @@ func Load(ctx context.Context, c Config) (*Suite, error) {
 		s.paths = append(s.paths, f.paths...)
 		files = append(files, f)
 	}
-	if err := ps.err(); err != nil {
-		return s, err
+	if slices.ContainsFunc(files, func(f *file) bool { return f.unreadable }) {
+		return s, ps.err()
 	}
 	l := &loader{Suite: s, problems: &ps, ctx: ctx, specs: map[*targetSpec]*connection{}}
 	for _, f := range files {
 		if err := l.file(f); err != nil {
 			s.Close()
+			if mistakes := ps.err(); mistakes != nil {
+				err = mistakes // that can be mended at once
+			}
 			return s, err
 		}
 	}
@@ -90,6 +93,16 @@ func Load(ctx context.Context, c Config) (*Suite, error) {
 	if len(s.plan) == 0 {
 		s.Close()
 		return s, ErrNoTests
+	}
+	for _, c := range s.conns {
+		if c.CC != nil || c.Dial == nil {
+			continue
+		}
+		var err error
+		if c.CC, err = c.Dial(ctx); err != nil {
+			s.Close()
+			return s, err
+		}
 	}
 	return s, nil
 }

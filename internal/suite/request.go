@@ -31,9 +31,8 @@ func (c *compiler) request(n *node, md protoreflect.MessageDescriptor, sc *scope
 		return nil
 	}
 	w := jsonWriter{text: func(t *text, at shape) ([]byte, error) { return c.sample(t, at) }, texts: r.texts, types: r.types}
-	before := len(c.list)
 	out, err := w.write(n, shape{message: md})
-	if err != nil || len(c.list) > before {
+	if err != nil {
 		return nil
 	}
 	wire, err := decodeJSON(out, md, r.types)

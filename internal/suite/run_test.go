@@ -217,7 +217,7 @@ tests:
   - { name: fails, call: EmptyCall, code: NOT_FOUND, tags: [c] }
   - { name: depends, needs: fails, call: EmptyCall }
   - name: cases
-    cases: [{ name: one, n: 1 }, { name: two, n: 2 }]
+    cases: [{ case: one, n: 1 }, { case: two, n: 2 }]
     tags: [d]
     call: grpc.testing.TestService/StreamingOutputCall
     data: { response_parameters: [{ size: "${n}" }] }

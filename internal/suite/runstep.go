@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // step runs one step, as often as until and retry want it. What it captures is
@@ -72,6 +73,7 @@ func (f *fileRun) attempt(ctx context.Context, t *testPlan, s *stepPlan, v *valu
 	}
 	c.make(ctx)
 	r.Elapsed, r.Sent, r.Received = c.result.Elapsed, c.result.Sent, c.result.Received
+	c.explainDeadline()
 	if c.result.Status != nil {
 		r.Code, r.Message = c.result.Status.Code(), c.result.Status.Message()
 	}
@@ -83,6 +85,18 @@ func (f *fileRun) attempt(ctx context.Context, t *testPlan, s *stepPlan, v *valu
 	c.hideCaptures(ctx)
 	f.judge(ctx, t, s, c, r)
 	return c
+}
+
+// deadlineSlack is how much earlier than our clock a server, which is told the
+// time that is left, may find it over.
+const deadlineSlack = 20 * time.Millisecond
+
+// explainDeadline says in words of the file why the call ended, if its timeout
+// ran out.
+func (c *call) explainDeadline() {
+	if c.status().Code() == codes.DeadlineExceeded && c.result.Elapsed > c.timeout-deadlineSlack {
+		c.result.Status = status.New(codes.DeadlineExceeded, fmt.Sprintf("timeout %s ran out, after %d responses", c.timeout, c.result.Received))
+	}
 }
 
 // broken notes that a step could not be tried.
@@ -165,9 +179,9 @@ func (f *fileRun) compareSnapshot(t *testPlan, s *stepPlan, c *call, r *StepResu
 	difference, missing := f.snaps.compare(key, got)
 	switch {
 	case missing:
-		r.Failures = append(r.Failures, &Failure{Kind: SnapshotFailure, Position: at, Summary: "there is no snapshot of this: --update writes it", Got: string(got)})
+		r.Failures = append(r.Failures, &Failure{Kind: SnapshotFailure, Position: at, Summary: "there is no snapshot of this: --update writes it"})
 	case difference != "":
-		r.Failures = append(r.Failures, &Failure{Kind: SnapshotFailure, Position: at, Summary: "the responses are not those of the snapshot; --update takes them over", Diff: difference})
+		r.Failures = append(r.Failures, &Failure{Kind: SnapshotFailure, Position: at, Summary: "the response is not that of " + displayName(f.snaps.path) + "; --update takes it over", Diff: difference})
 	}
 }
 

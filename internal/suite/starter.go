@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -15,7 +16,7 @@ import (
 )
 
 // starterTimeout bounds each call that Starter makes.
-const starterTimeout = 2 * time.Second
+const starterTimeout = time.Second
 
 // Starter writes a first suite for what conn is connected to: health, reflection,
 // and a test for each method. Methods that only read, by their idempotency_level
@@ -32,6 +33,7 @@ func Starter(ctx context.Context, conn Conn) ([]byte, error) {
 	w.target(0, conn.Target)
 	w.line(0, "defaults: { timeout: 5s }")
 	w.line(0, "tests:")
+	var methods []protoreflect.MethodDescriptor
 	for _, name := range services {
 		d, err := conn.Source.Find(ctx, name)
 		if err != nil {
@@ -42,29 +44,62 @@ func Starter(ctx context.Context, conn Conn) ([]byte, error) {
 			continue
 		}
 		for i := range service.Methods().Len() {
-			if err := w.test(ctx, service.Methods().Get(i)); err != nil {
-				return nil, err
-			}
+			methods = append(methods, service.Methods().Get(i))
 		}
 	}
+	for _, t := range w.texts(ctx, methods) {
+		if t.err != nil {
+			return nil, t.err
+		}
+		if !t.runs {
+			w.comment(t.out)
+			continue
+		}
+		w.out = append(w.out, t.out...)
+		w.tests++
+	}
 	if w.tests == 0 {
-		w.out = append(bytes.TrimSuffix(w.out, []byte("tests:\n")), "tests: []\n"...)
-		w.out = append(w.out, w.comments...)
+		w.out = bytes.Replace(w.out, []byte("\ntests:\n"), []byte("\ntests: []\n"), 1)
 	}
 	return w.out, nil
 }
 
 type starter struct {
 	yamlWriter
-	conn     Conn
-	schema   *schema
-	tests    int
-	comments []byte
+	conn   Conn
+	schema *schema
+	tests  int
 }
 
-// test writes the test of m.
-func (w *starter) test(ctx context.Context, m protoreflect.MethodDescriptor) error {
-	t := yamlWriter{}
+// starterTest is the text of a method's test.
+type starterTest struct {
+	yamlWriter
+	runs bool // it is no comment
+	err  error
+}
+
+// texts writes the tests of methods, several at a time.
+func (w *starter) texts(ctx context.Context, methods []protoreflect.MethodDescriptor) []*starterTest {
+	const most = 8
+	out := make([]*starterTest, len(methods))
+	slots := make(chan struct{}, most)
+	var wg sync.WaitGroup
+	for i, m := range methods {
+		w.schema.add(m.Input())
+		w.schema.add(m.Output())
+		out[i] = &starterTest{}
+		slots <- struct{}{}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			out[i].runs, out[i].err = w.test(ctx, &out[i].yamlWriter, m)
+		})
+	}
+	wg.Wait()
+	return out
+}
+
+// test writes the test of m, and reports whether it can be run as it is.
+func (w *starter) test(ctx context.Context, t *yamlWriter, m protoreflect.MethodDescriptor) (bool, error) {
 	t.line(1, "- name: "+quoted(string(m.FullName())))
 	t.line(2, "call: "+path(m))
 	switch m.FullName() {
@@ -87,16 +122,11 @@ func (w *starter) test(ctx context.Context, m protoreflect.MethodDescriptor) err
 		template := describe.Template(m.Input())
 		if !isSafe(m) {
 			t.template(m, template)
-			w.comment(t.out)
-			return nil
+			return false, nil
 		}
-		if err := w.probe(ctx, &t, m, template); err != nil {
-			return err
-		}
+		return true, w.probe(ctx, t, m, template)
 	}
-	w.out = append(w.out, t.out...)
-	w.tests++
-	return nil
+	return true, nil
 }
 
 // template writes the request that is to be filled in.
@@ -119,8 +149,6 @@ func (w *starter) comment(text []byte) {
 
 // probe calls m to see what can be expected of it.
 func (w *starter) probe(ctx context.Context, t *yamlWriter, m protoreflect.MethodDescriptor, template []byte) error {
-	w.schema.add(m.Input())
-	w.schema.add(m.Output())
 	wire, err := decodeJSON(template, m.Input(), w.schema.resolver)
 	if err != nil {
 		return fmt.Errorf("template of %s: %w", m.FullName(), err)

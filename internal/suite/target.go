@@ -32,7 +32,11 @@ func (t *Target) key() string { return fmt.Sprintf("%q", []any{*t}) }
 
 // Conn is a connection to a target. Whoever asked for it calls Close once.
 type Conn struct {
-	CC     grpc.ClientConnInterface // nil if it was asked for to check a suite alone
+	CC grpc.ClientConnInterface
+	// Dial makes CC where it is nil, once the suite has been found without mistakes:
+	// a schema from files needs no connection. It may be nil for a suite that is
+	// checked and not run.
+	Dial   func(context.Context) (grpc.ClientConnInterface, error)
 	Source describe.Source
 	Close  func()
 	Target Target // what was connected to: the target asked for, and what flags add

@@ -1,25 +1,31 @@
-// Command suite runs 1,000 smoke tests against the reference server, and the same
-// calls by a compiled client, in turns, and prints the medians and their ratio.
+// Command suite times grpcx test over 1,000 tests, and a compiled client that makes
+// the same calls and looks at the same fields, from the start of the process to its
+// end, in turns. Run it in the root of the repository:
+//
+//	go run ./bench/suite
 package main
 
 import (
+	"bufio"
 	"context"
+	"errors"
 	"flag"
 	"fmt"
-	"net"
+	"io"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/status"
 
-	"github.com/grpcx/grpcx/internal/describe"
-	"github.com/grpcx/grpcx/internal/suite"
-	"github.com/grpcx/grpcx/testserver"
 	"github.com/grpcx/grpcx/testserver/proto/userservice"
 )
 
@@ -28,141 +34,181 @@ const (
 	jobs  = 8
 )
 
+// task is work that both do.
+type task struct {
+	name  string
+	suite func(*strings.Builder)
+	call  func(context.Context, userservice.UserServiceClient, string, int) error
+}
+
+func tasks() []task {
+	return []task{
+		{"1,000 tests that write", writesWritten, write},
+		{"1,000 tests that read", readsWritten, read},
+		{"1,000 cases that read", readsCases, read},
+	}
+}
+
 func main() {
-	rounds := flag.Int("rounds", 15, "how often each is run")
+	rounds := flag.Int("rounds", 11, "counted `runs` of each")
+	client := flag.String("client", "", "make the calls of one task against `ADDR`, and nothing else")
+	kind := flag.Int("task", 0, "which task")
 	flag.Parse()
-	if err := run(*rounds); err != nil {
-		fmt.Fprintln(os.Stderr, err)
+	ctx := context.Background()
+	var err error
+	if *client != "" {
+		err = runClient(ctx, *client, tasks()[*kind])
+	} else {
+		err = run(ctx, *rounds)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "suite:", err)
 		os.Exit(1)
 	}
 }
 
-func run(rounds int) error {
-	server, err := testserver.New(testserver.Config{})
+func run(ctx context.Context, rounds int) (err error) {
+	dir, err := os.MkdirTemp("", "suite")
 	if err != nil {
 		return err
 	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
+	grpcx, client := filepath.Join(dir, "grpcx"), filepath.Join(dir, "client")
+	for out, pkg := range map[string]string{grpcx: "./cmd/grpcx", client: "./bench/suite"} {
+		if text, err := exec.CommandContext(ctx, "go", "build", "-o", out, pkg).CombinedOutput(); err != nil {
+			return fmt.Errorf("build %s: %w\n%s", pkg, err, text)
+		}
+	}
+	address, stop, err := serve(ctx, grpcx)
 	if err != nil {
 		return err
 	}
-	go func() { _ = server.Serve(l) }()
-	defer func() { _ = server.Shutdown(context.Background()) }()
-	dir, err := os.MkdirTemp("", "bench")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.RemoveAll(dir) }()
-
-	for _, kind := range []struct {
-		name  string
-		write func() string
-		call  func(context.Context, userservice.UserServiceClient, string, int) error
-	}{
-		{"reads, each test written out", readsWritten, read},
-		{"reads, one test of 1,000 cases", readsCases, read},
-		{"writes, each test written out", writesWritten, write},
-	} {
+	defer stop()
+	for i, t := range tasks() {
 		path := filepath.Join(dir, "suite.yaml")
-		if err := os.WriteFile(path, []byte(kind.write()), 0o600); err != nil {
+		var text strings.Builder
+		fmt.Fprintf(&text, "version: 1\ntarget: grpc://%s\ntests:\n", address)
+		t.suite(&text)
+		if err := os.WriteFile(path, []byte(text.String()), 0o600); err != nil {
 			return err
 		}
 		var suites, clients []time.Duration
-		for i := range rounds {
-			took, err := timed(func() error { return runSuite(path, l.Addr().String()) })
+		for round := range rounds + 1 {
+			a, err := timed(ctx, grpcx, "test", path, "--jobs", fmt.Sprint(jobs))
 			if err != nil {
 				return err
 			}
-			suites = append(suites, took)
-			took, err = timed(func() error { return runClient(l.Addr().String(), fmt.Sprint("c", i, kind.name[:5]), kind.call) })
+			b, err := timed(ctx, client, "-client", address, "-task", fmt.Sprint(i))
 			if err != nil {
 				return err
 			}
-			clients = append(clients, took)
+			if round > 0 { // the first warms up
+				suites, clients = append(suites, a), append(clients, b)
+			}
 		}
 		a, b := median(suites), median(clients)
-		fmt.Printf("%-34s suite %7.1f ms   client %7.1f ms   %.2f times\n", kind.name, ms(a), ms(b), float64(a)/float64(b))
+		fmt.Printf("%-24s grpcx test %7.1f ms   compiled client %7.1f ms   %.2f times\n",
+			t.name, a.Seconds()*1000, b.Seconds()*1000, a.Seconds()/b.Seconds())
 	}
 	return nil
 }
 
-func timed(f func() error) (time.Duration, error) {
-	start := time.Now()
-	err := f()
-	return time.Since(start), err
-}
-
-func median(d []time.Duration) time.Duration { slices.Sort(d); return d[len(d)/2] }
-
-func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
-
-const head = "version: 1\ntarget: server\ntests:\n"
-
-func readsWritten() string {
-	var b strings.Builder
-	b.WriteString(head)
-	for i := range tests {
-		fmt.Fprintf(&b, "  - name: test %d\n    call: userservice.UserService/GetUser\n    data: { user_id: u%d }\n    code: NOT_FOUND\n    expect: ['message.contains(\"u%d \")', details.size() > 0]\n", i, i, i)
-	}
-	return b.String()
-}
-
-func readsCases() string {
-	var b strings.Builder
-	b.WriteString(head + "  - name: test\n    call: userservice.UserService/GetUser\n    data: { user_id: 'u${i}' }\n    code: NOT_FOUND\n    expect: ['message.contains(\"u\" + string(i))', details.size() > 0]\n    cases:\n")
-	for i := range tests {
-		fmt.Fprintf(&b, "      - { i: %d }\n", i)
-	}
-	return b.String()
-}
-
-func writesWritten() string {
-	var b strings.Builder
-	b.WriteString(head)
-	for i := range tests {
-		fmt.Fprintf(&b, "  - name: test %d\n    call: userservice.UserService/CreateUser\n    data: { name: Ada, email: \"%d-${run.id}@example.com\" }\n    expect: [res.user.id != \"\", 'res.user.name == \"Ada\"']\n", i, i)
-	}
-	return b.String()
-}
-
-func runSuite(path, addr string) error {
-	s, err := suite.Load(context.Background(), suite.Config{Paths: []string{path}, Connect: func(ctx context.Context, t suite.Target) (suite.Conn, error) {
-		cc, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
-		if err != nil {
-			return suite.Conn{}, err
-		}
-		source := describe.NewReflection(ctx, cc, describe.ReflectionOptions{})
-		return suite.Conn{CC: cc, Source: source, Target: t, Close: func() { _ = source.Close(); _ = cc.Close() }}, nil
-	}})
+// serve starts the reference server in a process of its own.
+func serve(ctx context.Context, grpcx string) (address string, stop func(), err error) {
+	cmd := exec.CommandContext(ctx, grpcx, "serve", "--listen", "127.0.0.1:0")
+	out, err := cmd.StderrPipe()
 	if err != nil {
-		return err
+		return "", nil, err
 	}
-	defer s.Close()
-	r, err := s.Run(context.Background(), suite.RunOptions{Jobs: jobs})
-	if err == nil && r.Count(suite.Passed) != tests {
-		err = fmt.Errorf("%d tests passed", r.Count(suite.Passed))
+	if err := cmd.Start(); err != nil {
+		return "", nil, err
+	}
+	stop = func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	}
+	listening := regexp.MustCompile(`msg=listening address=(\S+)`)
+	for s := bufio.NewScanner(out); s.Scan(); {
+		if m := listening.FindStringSubmatch(s.Text()); m != nil {
+			go func() { _, _ = io.Copy(io.Discard, out) }()
+			return m[1], stop, nil
+		}
+	}
+	stop()
+	return "", nil, errors.New("the server does not listen")
+}
+
+func timed(ctx context.Context, name string, args ...string) (time.Duration, error) {
+	start := time.Now()
+	out, err := exec.CommandContext(ctx, name, args...).CombinedOutput()
+	took := time.Since(start)
+	if err != nil {
+		err = fmt.Errorf("%s: %w\n%s", name, err, out[max(0, len(out)-2000):])
+	}
+	return took, err
+}
+
+func median(d []time.Duration) time.Duration {
+	slices.Sort(d)
+	return d[len(d)/2]
+}
+
+func writesWritten(b *strings.Builder) {
+	for i := range tests {
+		fmt.Fprintf(b, "  - name: test %d\n    call: userservice.UserService/CreateUser\n"+
+			"    data: { name: Ada, email: \"%d-${run.id}@example.com\" }\n"+
+			"    expect: ['res.user.id != \"\"', 'res.user.name == \"Ada\"']\n", i, i)
+	}
+}
+
+func readsWritten(b *strings.Builder) {
+	for i := range tests {
+		fmt.Fprintf(b, "  - name: test %d\n    call: userservice.UserService/GetUser\n    data: { user_id: u%d }\n"+
+			"    code: NOT_FOUND\n    expect: ['message.contains(\"u%d \")']\n", i, i, i)
+	}
+}
+
+func readsCases(b *strings.Builder) {
+	b.WriteString("  - name: test\n    call: userservice.UserService/GetUser\n    data: { user_id: \"u${i}\" }\n" +
+		"    code: NOT_FOUND\n    expect: ['message.contains(\"u\" + string(i))']\n    cases:\n")
+	for i := range tests {
+		fmt.Fprintf(b, "      - { i: %d }\n", i)
+	}
+}
+
+func write(ctx context.Context, c userservice.UserServiceClient, id string, i int) error {
+	r, err := c.CreateUser(ctx, &userservice.CreateUserRequest{Name: "Ada", Email: fmt.Sprintf("%d-%s@example.com", i, id)})
+	if err == nil && (r.GetUser().GetName() != "Ada" || r.GetUser().GetId() == "") {
+		err = fmt.Errorf("the user is %v", r.GetUser())
 	}
 	return err
 }
 
-func runClient(addr, id string, call func(context.Context, userservice.UserServiceClient, string, int) error) error {
+func read(ctx context.Context, c userservice.UserServiceClient, _ string, i int) error {
+	_, err := c.GetUser(ctx, &userservice.GetUserRequest{UserId: fmt.Sprint("u", i)})
+	if status.Code(err) != codes.NotFound || !strings.Contains(status.Convert(err).Message(), fmt.Sprint("u", i)) {
+		return fmt.Errorf("GetUser: %w", err)
+	}
+	return nil
+}
+
+// runClient makes the calls of a task.
+func runClient(ctx context.Context, addr string, t task) error {
 	cc, err := grpc.NewClient(addr, grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = cc.Close() }()
 	client := userservice.NewUserServiceClient(cc)
+	id := fmt.Sprint(time.Now().UnixNano())
 	work := make(chan int)
+	errs := make([]error, jobs)
 	var wg sync.WaitGroup
-	errs := make(chan error, jobs)
-	for range jobs {
+	for j := range jobs {
 		wg.Go(func() {
 			for i := range work {
-				if err := call(context.Background(), client, id, i); err != nil {
-					select {
-					case errs <- err:
-					default:
-					}
+				if err := t.call(ctx, client, id, i); err != nil {
+					errs[j] = err
 				}
 			}
 		})
@@ -172,26 +218,5 @@ func runClient(addr, id string, call func(context.Context, userservice.UserServi
 	}
 	close(work)
 	wg.Wait()
-	select {
-	case err := <-errs:
-		return err
-	default:
-		return nil
-	}
-}
-
-func read(ctx context.Context, c userservice.UserServiceClient, _ string, i int) error {
-	_, err := c.GetUser(ctx, &userservice.GetUserRequest{UserId: fmt.Sprint("u", i)})
-	if err == nil || !strings.Contains(err.Error(), fmt.Sprint("u", i)) {
-		return fmt.Errorf("GetUser: %w", err)
-	}
-	return nil
-}
-
-func write(ctx context.Context, c userservice.UserServiceClient, id string, i int) error {
-	r, err := c.CreateUser(ctx, &userservice.CreateUserRequest{Name: "Ada", Email: fmt.Sprintf("%d-%s@example.com", i, id)})
-	if err == nil && r.GetUser().GetName() != "Ada" {
-		err = fmt.Errorf("the name is %q", r.GetUser().GetName())
-	}
-	return err
+	return errors.Join(errs...)
 }

@@ -153,7 +153,7 @@ func (o *suiteOptions) verdict(ctx context.Context, r *suite.Result, err error) 
 	if limit, ok := errors.AsType[*maxTimeError](context.Cause(ctx)); ok && r.Interrupted {
 		return errors.Join(limit, err)
 	}
-	code := exitOK
+	var code int
 	switch {
 	case r.Interrupted:
 		code = exitInterrupted

@@ -56,7 +56,7 @@ func (o *suiteOptions) init(ctx context.Context, address, out string) error {
 		_, err = o.Out.Write(text)
 		return err
 	}
-	f, err := os.OpenFile(out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
+	f, err := os.OpenFile(out, os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644) //nolint:gosec // a file to share, with no secret in it
 	if err != nil {
 		return fmt.Errorf("write suite: %w", err)
 	}

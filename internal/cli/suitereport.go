@@ -72,7 +72,7 @@ func (o *suiteOptions) reportOptions(rs *reports, w io.Writer) report.Options {
 		options.Hostname = name
 	}
 	if path, ok := o.LookupEnv("GITHUB_STEP_SUMMARY"); ok && path != "" {
-		if f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o644); err == nil {
+		if f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err == nil {
 			rs.files = append(rs.files, f)
 			options.Summary = f
 		}

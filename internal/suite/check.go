@@ -60,9 +60,8 @@ type actionPlan struct {
 type checker struct {
 	*loader
 	plan     *filePlan
-	base     *scope             // of the file, without captures
-	setup    map[string]binding // what setup captures
-	captures map[*test][]named  // what each test captures
+	base     *scope            // of the file, without captures
+	captures map[*test][]named // what each test captures
 	checked  map[*test][]*testPlan
 	open     []*test // whose needs are being checked
 }

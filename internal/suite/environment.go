@@ -37,7 +37,7 @@ func (e environment) Contains(key ref.Val) ref.Val {
 }
 
 func (e environment) Iterator() traits.Iterator {
-	return types.NewStringList(types.DefaultTypeAdapter, nil).(traits.Lister).Iterator()
+	return types.NewStringList(types.DefaultTypeAdapter, nil).Iterator()
 }
 
 func (e environment) Size() ref.Val { return types.NewErr("the environment cannot be listed") }

@@ -1,7 +1,6 @@
 package suite
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -202,7 +201,7 @@ func fixLiteral(e ast.Expr, to string) {
 	}
 	var fixed ref.Val = types.Double(v)
 	if to == "uint" {
-		fixed = types.Uint(v) //nolint:gosec // addFixes takes no negative ones
+		fixed = types.Uint(v)
 	}
 	e.SetKindCase(ast.NewExprFactory().NewLiteral(e.ID(), fixed))
 }
@@ -311,12 +310,12 @@ func runeOffset(text string, line, column int) int {
 // afterDot moves from a dot to the name behind it.
 func afterDot(text string, at int) int {
 	runes := []rune(text)
-	if at >= len(runes) || runes[at] != '.' {
+	rest, ok := strings.CutPrefix(string(runes[min(max(at, 0), len(runes)):]), ".")
+	if !ok {
 		return at
 	}
-	for at++; at < len(runes) && isSpace(runes[at]); at++ { //nolint:revive // the loop is the search
-	}
-	return at
+	spaces := len(rest) - len(strings.TrimLeft(rest, " \t\n"))
+	return at + 1 + spaces
 }
 
 // noField tells of a field that the last message asked for does not have.
@@ -397,6 +396,3 @@ func cutArguments(s string) (left, right string, ok bool) {
 	}
 	return s, "", false
 }
-
-// errNoValue reports a name whose value was never captured.
-var errNoValue = errors.New("no value")

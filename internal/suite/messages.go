@@ -37,7 +37,7 @@ func (l *messageList) all() traits.Lister {
 	for i := range out {
 		out[i] = l.at(i)
 	}
-	return types.NewRefValList(l.schema, out).(traits.Lister)
+	return types.NewRefValList(l.schema, out)
 }
 
 func (l *messageList) Size() ref.Val { return types.Int(l.count) }

@@ -150,7 +150,7 @@ func (r *reader) codes(n *node) []codes.Code {
 				continue
 			}
 		} else if i := slices.Index(codeNames(), item.text); i >= 0 {
-			out = append(out, codes.Code(i)) //nolint:gosec // an index of seventeen names
+			out = append(out, codes.Code(i))
 			continue
 		}
 		r.add(item.at, nearest(item.text, slices.Values(codeNames())), "%s is not a status code", item.text)

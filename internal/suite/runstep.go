@@ -45,14 +45,14 @@ func (f *fileRun) step(ctx context.Context, t *testPlan, s *stepPlan, v *values)
 }
 
 // again reports whether a step is tried once more, and after which pause.
-func (s *stepPlan) again(r *StepResult, deadline time.Time) (bool, time.Duration) {
+func (p *stepPlan) again(r *StepResult, deadline time.Time) (bool, time.Duration) {
 	switch {
 	case r.Verdict == Passed || r.Verdict == Skipped:
 		return false, 0
-	case s.spec.until != nil:
-		return time.Now().Add(s.spec.until.every).Before(deadline), s.spec.until.every
-	case s.spec.retry != nil:
-		return r.Attempts < s.spec.retry.times, s.spec.retry.every
+	case p.spec.until != nil:
+		return time.Now().Add(p.spec.until.every).Before(deadline), p.spec.until.every
+	case p.spec.retry != nil:
+		return r.Attempts < p.spec.retry.times, p.spec.retry.every
 	}
 	return false, 0
 }

@@ -24,8 +24,9 @@ type Request struct {
 	Messages []string      // JSON, one a message
 	Stream   bool          // Messages are a client's stream, however many there are
 	Timeout  time.Duration // 0: none given
-	// Expressions says that strings may hold ${...}, which only a run gives a
-	// value. Otherwise they mean what they say.
+	// Expressions says that strings of metadata and messages may hold ${...}, which
+	// only a run gives a value, and that "$${" stands for "${". Otherwise they mean
+	// what they say. The target's strings may hold expressions in any case.
 	Expressions bool
 	Position    Position // where the file has it
 }
@@ -51,7 +52,7 @@ func (f *file) requests() []Request {
 			continue
 		}
 		s := t.steps[0]
-		r := Request{Name: t.name, Method: s.call.text, Target: s.target.written(), Position: t.at.position(), Expressions: true}
+		r := Request{Name: t.name, Method: s.call.text, Target: s.target.written(), Position: t.at.position()}
 		if s.timeout != f.timeout {
 			r.Timeout = s.timeout
 		}
@@ -76,10 +77,28 @@ func (f *file) requests() []Request {
 		}
 		for _, m := range messages {
 			r.Messages = append(r.Messages, string(appendJSON(nil, m)))
+			r.Expressions = r.Expressions || hasExpression(m)
 		}
-		out = append(out, r)
+		out = append(out, r.unescaped())
 	}
 	return out
+}
+
+// unescaped is r with its strings as they mean, if none holds an expression.
+func (r Request) unescaped() Request {
+	for _, h := range r.Metadata {
+		r.Expressions = r.Expressions || hasExpression(&node{kind: stringKind, text: h.Value})
+	}
+	if r.Expressions {
+		return r
+	}
+	for i, h := range r.Metadata {
+		r.Metadata[i].Value = strings.ReplaceAll(h.Value, "$${", "${")
+	}
+	for i, m := range r.Messages {
+		r.Messages[i] = strings.ReplaceAll(m, "$${", "${")
+	}
+	return r
 }
 
 // written is the target as the file has it.

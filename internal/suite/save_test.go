@@ -38,12 +38,29 @@ func TestAppend(t *testing.T) {
 	if len(got) != 2 || got[1].Name != "create a user 2" || got[1].Method != "S/M" || got[1].Target.key() != r.Target.key() {
 		t.Fatalf("requests are %+v", got)
 	}
+	// The credential is an expression, so the strings are as they are written.
 	want := strings.ReplaceAll(r.Messages[0], "${", "$${")
 	if diff := cmp.Diff([]string{want}, got[0].Messages); diff != "" {
 		t.Error(diff)
 	}
 	if h := got[0].Metadata; len(h) != 3 || h[0].Value != "${env.AUTHORIZATION}" || h[2].Value != "two words: yes" {
 		t.Errorf("metadata is %v", h)
+	}
+}
+
+func TestRequestWithoutExpressions(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "saved.yaml")
+	r := Request{Name: "a", Method: "S/M", Target: Target{Address: "h:1"}, Stream: true, Messages: []string{`{"a":"${x}"}`, `{}`}, Metadata: []Header{{"x-a", "$${y}"}}}
+	if err := Save(path, r); err != nil {
+		t.Fatal(err)
+	}
+	got, err := Requests(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got[0].Position = Position{}
+	if diff := cmp.Diff(r, got[0]); diff != "" {
+		t.Error(diff)
 	}
 }
 

@@ -3,7 +3,7 @@ package suite
 import _ "embed"
 
 //go:embed schema.json
-var jsonSchema []byte //nolint:gochecknoglobals // embedding needs a variable
+var jsonSchema []byte
 
 // JSONSchema is the JSON Schema, draft 2020-12, of suite files.
 func JSONSchema() []byte { return jsonSchema }

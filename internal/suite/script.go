@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/cel-go/common/types"
+	"github.com/google/cel-go/common/types/ref"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
@@ -223,26 +224,24 @@ func (v *conversation) receive(a *actionPlan) *Failure {
 	start := time.Now()
 	schema := v.plan.conn.compiler.schema
 	seen := 0
-	var last *values
-	var reason error
+	var last *values // that the condition has seen
+	var reason error // why it could not be evaluated
 	for {
 		wire, ok := v.take(ctx)
 		if !ok {
 			return v.missed(a, seen, last, reason, time.Since(start))
 		}
 		seen++
-		inner := v.values.child()
-		inner.names["msg"] = schema.received(v.plan.method.Output(), wire)
-		inner.names["headers"] = headerMap(v.header)
-		last, reason = inner, nil
-		if a.expect != nil {
-			value, err := a.expect.value(v.ctx, inner)
-			if err != nil || value != types.True {
-				reason = err
-				continue
-			}
+		last = v.values.child()
+		last.names["msg"] = schema.received(v.plan.method.Output(), wire)
+		last.names["headers"] = headerMap(v.header)
+		if a.expect == nil {
+			return v.captureFrom(a, last)
 		}
-		return v.captureFrom(a, inner)
+		var value ref.Val
+		if value, reason = a.expect.value(v.ctx, last); reason == nil && value == types.True {
+			return v.captureFrom(a, last)
+		}
 	}
 }
 

@@ -54,16 +54,6 @@ func (t *text) typ() binding {
 	return binding{typ: types.StringType}
 }
 
-// constant reports whether the text has no expression.
-func (t *text) constant() bool {
-	for _, p := range t.parts {
-		if p.expr != nil {
-			return false
-		}
-	}
-	return true
-}
-
 func (t *text) uses() (names []string) {
 	for _, p := range t.parts {
 		if p.expr != nil {

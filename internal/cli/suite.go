@@ -47,7 +47,7 @@ called. A folder stands for the files in it that have tests.
 
 Reports are ` + strings.Join(formatNames(), ", ") + `.
 --report FORMAT=FILE writes one beside what is shown; without a file, or with -,
-it goes to standard output instead.
+it goes to standard output instead; github goes there too.
 
 Exit codes: 0 all passed, 3 an assertion failed, 1 a mistake in a file or no
 connection, 2 usage or no test to run, 130 interrupted. Teardown runs in any case.`,

@@ -34,7 +34,8 @@ func (o *suiteOptions) openReports() (*reports, error) {
 		if err != nil {
 			return nil, errors.Join(err, rs.close())
 		}
-		shown = shown || file == "" || file == "-"
+		// What GitHub reads stands between what people read.
+		shown = shown || (file == "" || file == "-") && format != "github"
 		all = append(all, r)
 	}
 	if !shown {

@@ -164,7 +164,7 @@ func listFailures() []*suite.Failure {
 func snapshotFailure() *suite.Failure {
 	return &suite.Failure{
 		Kind: suite.SnapshotFailure, Position: suite.Position{File: users, Line: 52, Column: 9},
-		Summary: "the response is not that of smoke/users.snap.yaml",
+		Summary: "the response is not that of smoke/users.snap.json",
 		Diff:    " {\n   \"user\": {\n-    \"name\": \"Ada\",\n+    \"name\": \"Ada Lovelace\",\n     \"roles\": [\"user\"]\n   }\n }",
 		Command: "grpcx call localhost:50051 userservice.UserService/GetUser -d '{\"user_id\":\"u1\"}' --plaintext",
 	}

@@ -3,14 +3,14 @@
 //
 // The pane has no border: View draws what is inside, and Title and Tabs tell what
 // goes on it. The shell binds keys to the methods; Update takes only the keys of a
-// search that is being typed. While a call runs the shell calls Tick about 30 times
-// a second, and View after it.
+// search that is being typed, and the mouse. While a call runs the shell calls Tick
+// about 30 times a second, and View after it.
 package response
 
 import (
-	"io"
+	"time"
 
-	tea "charm.land/bubbletea/v2"
+	"google.golang.org/grpc/codes"
 
 	"github.com/grpcx/grpcx/internal/message"
 	"github.com/grpcx/grpcx/internal/tui/traffic"
@@ -37,126 +37,129 @@ const (
 	Metadata
 	Status
 	Timing
+	tabs = iota
 )
 
 // Model is the pane. It is not for concurrent use.
 type Model struct {
 	options Options
-	call    *traffic.Call
-	types   message.Resolver
-	snap    traffic.Snapshot
-	tab     Tab
+	paints  paints
+
+	call     *traffic.Call
+	types    *lazyTypes
+	snap     traffic.Snapshot
+	encoders map[encoding]*message.Encoder
+	held     bool
+
+	tab      Tab
+	chosen   bool // the tab, by the user
+	follow   bool
+	list     list
+	detail   detail
+	pages    [tabs]document // of all tabs but Messages
+	pageFrom [tabs]pageKey
+	typing   bool   // a search
+	changed  uint64 // counts what View depends on
+	taken    uint64 // counts snapshots
+	view     view
+}
+
+type encoding struct {
+	direction traffic.Direction
+	format    message.Format
 }
 
 // New returns a pane without a call.
-func New(o Options) *Model { return &Model{options: o} }
+func New(o Options) *Model {
+	m := &Model{options: o, paints: newPaints(o.Styles)}
+	m.SetCall(nil, nil)
+	return m
+}
+
+// SetStyles changes the colours.
+func (m *Model) SetStyles(s Styles) {
+	m.options.Styles, m.paints = s, newPaints(s)
+	m.list.drawn = nil
+	m.changed++
+}
 
 // SetCall shows this call from now on, nil for none. types resolves the Any messages
 // and extensions in it; it may be slow, for nothing waits for it.
-func (m *Model) SetCall(c *traffic.Call, types message.Resolver) { m.call, m.types = c, types }
+func (m *Model) SetCall(c *traffic.Call, types message.Resolver) {
+	if m.types != nil {
+		m.types.stop()
+	}
+	m.call, m.types = c, newLazyTypes(types, m.options.Wake)
+	m.snap, m.encoders, m.held = traffic.Snapshot{}, map[encoding]*message.Encoder{}, false
+	m.tab, m.chosen, m.follow, m.typing = Messages, false, true, false
+	m.list = list{}
+	m.detail = detail{beside: m.detail.beside}
+	m.pages, m.pageFrom = [tabs]document{}, [tabs]pageKey{}
+	m.changed++
+	m.taken++
+	m.Tick()
+}
 
 // Call returns the call that is shown, nil for none.
 func (m *Model) Call() *traffic.Call { return m.call }
 
-// Tick looks at the call, and reports whether it goes on: whether another Tick is
-// wanted.
-func (m *Model) Tick() bool { return false }
-
-// Snapshot is the call as Tick last saw it.
+// Snapshot is the call as it is shown.
 func (m *Model) Snapshot() traffic.Snapshot { return m.snap }
 
-// Update takes a key press or a paste while Typing, and mouse events with places
-// relative to the pane's inside.
-func (m *Model) Update(msg tea.Msg) tea.Cmd { return nil }
+// What comes faster than can be read is shown this often: a terminal that is drawn
+// anew at each tick costs its connection more than it tells its reader.
+const (
+	fastRate    = 50 // messages a second
+	fastRefresh = 120 * time.Millisecond
+)
 
-// View draws the inside of the pane: height lines, each of at most width cells,
-// joined by line breaks.
-func (m *Model) View(width, height int, focused bool) string { return "" }
+// Tick looks at the call, and reports whether it goes on: whether another Tick is
+// wanted.
+func (m *Model) Tick() bool {
+	if m.call == nil || m.snap.State.Over() {
+		return false
+	}
+	s := m.call.Snapshot()
+	if s.State == m.snap.State && s.Rate > fastRate && s.Elapsed-m.snap.Elapsed < fastRefresh {
+		return true
+	}
+	m.take(s)
+	return !s.State.Over()
+}
 
-// DetailView draws the selected message in full, for a pane of its own beside this
-// one. View draws no detail itself as long as SetDetailBeside is on.
-func (m *Model) DetailView(width, height int, focused bool) string { return "" }
+// take shows the call as it is in s.
+func (m *Model) take(s traffic.Snapshot) {
+	m.snap = s
+	m.changed++
+	m.taken++
+	if m.follow {
+		m.list.selected = s.Next - 1
+	}
+	if s.State.Over() && s.Received == 1 && !m.call.Method().IsStreamingServer() {
+		m.openResponse()
+	}
+	if s.State == traffic.Done && s.Received == 0 && s.Status.Code() != codes.OK && !m.chosen {
+		m.tab = Status
+	}
+}
 
-// SetDetailBeside says whether DetailView has a place on the screen.
-func (m *Model) SetDetailBeside(on bool) {}
+// openResponse shows the newest response in full.
+func (m *Model) openResponse() {
+	for i := m.snap.Next - 1; i >= m.snap.First; i-- {
+		if e, ok := m.call.Entry(i); ok && e.Direction == traffic.Received {
+			m.choose(i)
+			m.detail.open = true
+			return
+		}
+	}
+}
 
-// Title is the pane's name with what is special about its state.
-func (m *Model) Title() string { return "Response" }
-
-// DetailTitle names the message in DetailView.
-func (m *Model) DetailTitle() string { return "" }
-
-// Tabs names the pages within width cells, the current one in brackets.
-func (m *Model) Tabs(width int) string { return "" }
-
-// Typing reports whether a search is being typed, so that keys belong to Update.
-func (m *Model) Typing() bool { return false }
-
-// Detail reports whether one message, rather than the list, takes the keys.
-func (m *Model) Detail() bool { return false }
-
-// Up moves the selection, or scrolls.
-func (m *Model) Up() {}
-
-// Down moves the selection, or scrolls.
-func (m *Model) Down() {}
-
-// PageUp moves by a page.
-func (m *Model) PageUp() {}
-
-// PageDown moves by a page.
-func (m *Model) PageDown() {}
-
-// Top goes to the oldest message kept, or the first line.
-func (m *Model) Top() {}
-
-// Bottom goes to the newest message and follows, or to the last line.
-func (m *Model) Bottom() {}
-
-// Expand shows the selected message in full.
-func (m *Model) Expand() {}
-
-// Back leaves a search, then the message in full. It reports whether there was
-// anything to leave.
-func (m *Model) Back() bool { return false }
-
-// Follow follows the newest message, or stops to.
-func (m *Model) Follow() {}
-
-// Hold stops reading what the server sends, or goes on with it.
-func (m *Model) Hold() {}
-
-// NextTab turns to the page to the right.
-func (m *Model) NextTab() {}
-
-// PrevTab turns to the page to the left.
-func (m *Model) PrevTab() {}
-
-// SetTab turns to a page.
-func (m *Model) SetTab(t Tab) {}
-
-// Search begins to search in the text that is shown; in the list, in the selected
-// message.
-func (m *Model) Search() {}
-
-// NextMatch goes to the next place that the search has found.
-func (m *Model) NextMatch() {}
-
-// PrevMatch goes to the place before.
-func (m *Model) PrevMatch() {}
-
-// ToggleHex shows the bytes of a message instead of its JSON, or the JSON again.
-func (m *Model) ToggleHex() {}
-
-// Copy returns the text of the page or, in the list, of the selected message, for
-// the clipboard.
-func (m *Model) Copy() (string, error) { return "", nil }
-
-// SaveMessage writes the selected message to w.
-func (m *Model) SaveMessage(w io.Writer, f message.Format) error { return nil }
-
-// SaveAll writes the messages of one direction to w, and closes it: those kept and,
-// as long as the call goes on, every one that comes, until StopSaving or its end. It
-// may take as long as w and the messages do, so it belongs into a tea.Cmd; it may
-// run beside all other methods.
-func (m *Model) SaveAll(w io.WriteCloser, f message.Format, d traffic.Direction) error { return nil }
+// choose selects an entry, which is kept from now on.
+func (m *Model) choose(i int) {
+	if m.call == nil {
+		return
+	}
+	if pinned, ok := m.call.Pin(i); ok {
+		m.list.selected, m.follow = pinned, false
+	}
+}

@@ -193,8 +193,9 @@ func (c *Call) Entry(i int) (Entry, bool) {
 }
 
 // Pin keeps the entry of this index until another one is pinned, whatever else
-// is evicted. It is false, and nothing changes, if there is none.
-func (c *Call) Pin(i int) bool {
+// is evicted, and returns the index. For an entry that is not kept it pins the
+// nearest one that is. It is false, and pins nothing, if the call has no entries.
+func (c *Call) Pin(i int) (int, bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.ring.pin(i)

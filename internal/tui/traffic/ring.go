@@ -73,12 +73,18 @@ func (r *ring) entry(i int) (Entry, bool) {
 	return Entry{}, false
 }
 
-func (r *ring) pin(i int) bool {
+// pin keeps entry i, or the nearest one kept, and returns its index.
+func (r *ring) pin(i int) (int, bool) {
 	e, ok := r.entry(i)
-	if ok {
-		r.pinned, r.pinIndex, r.isPinned = e, i, true
+	if !ok {
+		if r.first == r.next {
+			return 0, false
+		}
+		i = min(max(i, r.first), r.next-1)
+		e = *r.slot(i)
 	}
-	return ok
+	r.pinned, r.pinIndex, r.isPinned = e, i, true
+	return i, true
 }
 
 func (r *ring) unpin() { r.pinned, r.isPinned = Entry{}, false }

@@ -61,8 +61,9 @@ func (c *Call) Save(w io.Writer, f message.Format, d Direction) (int, error) {
 
 // Record writes the messages of one direction to w: those that are kept, and every
 // one that comes from now on, whether it will be kept or not. The call owns w, and
-// closes it at StopRecording or when it is over; it waits while w does. An error
-// of w is in the snapshot, and ends the recording.
+// closes it at StopRecording or when it is over; the call waits while w does. What
+// goes wrong with w is in the snapshot, and nothing more is written then. An error
+// that Record itself returns leaves w to the caller.
 func (c *Call) Record(w io.WriteCloser, f message.Format, d Direction) error {
 	c.order.Lock()
 	defer c.order.Unlock()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
+	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
 	"github.com/grpcx/grpcx/internal/dial"
@@ -99,12 +100,12 @@ func (c *connection) config(p *program, address string) (dial.Config, error) {
 
 // connect dials address, or starts the reference server for the address
 // "demo". The caller closes the connection. trace may be nil.
-func (c *connection) connect(ctx context.Context, p *program, address string, trace *dial.Trace) (dial.Conn, error) {
+func (c *connection) connect(ctx context.Context, p *program, address string, trace *dial.Trace, options ...grpc.DialOption) (dial.Conn, error) {
 	cfg, err := c.config(p, address)
 	if err != nil {
 		return nil, err
 	}
-	cfg.Trace = trace
+	cfg.Trace, cfg.Options = trace, options
 	if address != dial.Demo {
 		return dial.Dial(ctx, cfg)
 	}

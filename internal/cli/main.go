@@ -94,6 +94,7 @@ unix:/path, dns:///name:port, or demo: a reference server inside the process.`,
 		newExportCommand(p),
 		newServeCommand(p),
 		newGenCommand(p),
+		newTUICommand(p),
 		newExitCodesTopic(),
 	)
 	return root

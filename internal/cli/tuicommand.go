@@ -1,0 +1,200 @@
+package cli
+
+import (
+	"encoding/base64"
+	"errors"
+	"maps"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/grpcx/grpcx/internal/dial"
+	"github.com/grpcx/grpcx/internal/tui"
+)
+
+// command gives a request of the terminal UI as a command line that makes the
+// same call. References become variables of the shell.
+func (o *tuiOptions) command(r tui.Request, tool tui.Tool) (string, error) {
+	var words []string
+	switch tool {
+	case tui.Grpcx:
+		words = append([]string{"grpcx", "call"}, o.grpcxFlags(r)...)
+		words = append(words, r.Address, r.Method)
+		for _, text := range r.Messages {
+			words = append(words, "-d", text)
+		}
+	default:
+		flags, err := o.grpcurlFlags(r)
+		if err != nil {
+			return "", err
+		}
+		words = append([]string{"grpcurl"}, flags...)
+		if len(r.Messages) > 0 {
+			words = append(words, "-d", strings.Join(r.Messages, "\n"))
+		}
+		words = append(words, grpcurlAddress(r.Address), r.Method)
+	}
+	for i, w := range words {
+		words[i] = quoteReferences(w)
+	}
+	return strings.Join(words, " "), nil
+}
+
+// quoteReferences is shellQuote for a word in which ${env.NAME} stands for a
+// variable of the shell.
+func quoteReferences(word string) string {
+	before, rest, found := strings.Cut(word, "${env.")
+	name, after, closed := strings.Cut(rest, "}")
+	if !found || !closed || !isVariable(name) {
+		return shellQuote(word)
+	}
+	quoted := `"$` + name + `"`
+	if before != "" {
+		quoted = shellQuote(before) + quoted
+	}
+	if after != "" {
+		quoted += quoteReferences(after)
+	}
+	return quoted
+}
+
+func isVariable(name string) bool {
+	for i, r := range name {
+		letter := r == '_' || r >= 'A' && r <= 'Z' || r >= 'a' && r <= 'z'
+		if !letter && (i == 0 || r < '0' || r > '9') {
+			return false
+		}
+	}
+	return name != ""
+}
+
+// given are the flags of connection and schema that the command line had, each
+// with its values, but for those that are a request's own.
+func (o *tuiOptions) given(yield func(name string, values []string, isBool bool)) {
+	o.flags.Visit(func(f *pflag.Flag) {
+		switch f.Name {
+		case "save-file", "no-history", "accessible", "header", "rpc-header", "expand-headers", "max-time", "unix":
+			return
+		}
+		values := []string{f.Value.String()}
+		if list, ok := f.Value.(pflag.SliceValue); ok {
+			values = list.GetSlice()
+		}
+		if f.Name == "reflect-header" {
+			for i, v := range values {
+				values[i] = environmentReference(v)
+			}
+		}
+		yield(f.Name, values, f.Value.Type() == "bool")
+	})
+}
+
+// environmentReference is referenceSecret in the terminal UI's spelling.
+func environmentReference(header string) string {
+	if hidden, isSecret := referenceSecret(header); isSecret {
+		return strings.Replace(hidden, "${", "${env.", 1)
+	}
+	return header
+}
+
+func (o *tuiOptions) grpcxFlags(r tui.Request) []string {
+	var flags []string
+	o.given(func(name string, values []string, isBool bool) {
+		for _, v := range values {
+			if flags = append(flags, "--"+name); !isBool {
+				flags = append(flags, v)
+			}
+		}
+	})
+	for _, file := range r.Files {
+		if filepath.Ext(file) == ".proto" {
+			flags = append(flags, "--proto", file)
+		} else {
+			flags = append(flags, "--protoset", file)
+		}
+	}
+	for _, h := range r.Headers {
+		flags = append(flags, "-H", h.Name+": "+h.Value)
+	}
+	if r.Timeout > 0 {
+		flags = append(flags, "--timeout", r.Timeout.String())
+	}
+	return flags
+}
+
+// grpcurlFlags are those that grpcurl has; its durations are in seconds.
+func (o *tuiOptions) grpcurlFlags(r tui.Request) ([]string, error) {
+	if r.Address == dial.Demo {
+		return nil, errors.New("grpcurl does not reach the demo, which is inside this process")
+	}
+	var flags []string
+	plaintext := false
+	o.given(func(name string, values []string, isBool bool) {
+		switch name {
+		case "compress", "reflect-timeout":
+			return
+		case "connect-timeout":
+			values = []string{seconds(time.Duration(o.connectTimeout))}
+		case "keepalive-time":
+			values = []string{seconds(time.Duration(o.keepaliveTime))}
+		case "plaintext":
+			plaintext = true
+		}
+		for _, v := range values {
+			if flags = append(flags, "-"+name); !isBool {
+				flags = append(flags, v)
+			}
+		}
+	})
+	if !plaintext && o.transport(r.Address) == "plaintext" {
+		flags = append(flags, "-plaintext")
+	}
+	if strings.HasPrefix(r.Address, "unix:") {
+		flags = append(flags, "-unix")
+	}
+	for _, file := range r.Files {
+		if filepath.Ext(file) == ".proto" {
+			flags = append(flags, "-import-path", filepath.Dir(file), "-proto", filepath.Base(file))
+		} else {
+			flags = append(flags, "-protoset", file)
+		}
+	}
+	for _, h := range r.Headers {
+		flags = append(flags, "-H", h.Name+": "+h.Value)
+	}
+	if r.Timeout > 0 {
+		flags = append(flags, "-max-time", seconds(r.Timeout))
+	}
+	return flags, nil
+}
+
+func seconds(d time.Duration) string { return strconv.FormatFloat(d.Seconds(), 'f', -1, 64) }
+
+// grpcurlAddress is the address without the schemes that grpcurl does not know.
+func grpcurlAddress(address string) string {
+	for _, scheme := range []string{"grpcs://", "https://", "grpc://", "http://", "unix:"} {
+		if rest, ok := strings.CutPrefix(address, scheme); ok {
+			return rest
+		}
+	}
+	return address
+}
+
+// headersOf gives metadata as the lines of -H, base64 for -bin.
+func headersOf(md metadata.MD) []tui.Header {
+	var headers []tui.Header
+	for _, name := range slices.Sorted(maps.Keys(md)) {
+		for _, value := range md[name] {
+			if strings.HasSuffix(name, "-bin") {
+				value = base64.StdEncoding.EncodeToString([]byte(value))
+			}
+			headers = append(headers, tui.Header{Name: name, Value: value})
+		}
+	}
+	return headers
+}

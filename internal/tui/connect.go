@@ -1,0 +1,230 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+
+	tea "charm.land/bubbletea/v2"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/grpcx/grpcx/internal/describe"
+)
+
+// linkState is how far the way to the server has come.
+type linkState int
+
+const (
+	unaddressed linkState = iota // no address is known
+	connecting
+	failed     // there is no connection
+	schemaless // there is one, and no schema
+	ready
+)
+
+// link is the way to one server. Each attempt has a number of its own: what
+// belongs to another one is stale.
+type link struct {
+	number  int
+	state   linkState
+	target  Target
+	session *Session
+	err     error
+	ctx     context.Context // ends with the attempt, and what it began
+	cancel  context.CancelFunc
+	health  Health
+	told    bool // health is what the server said
+}
+
+type connectedMsg struct {
+	number   int
+	session  *Session
+	services []protoreflect.FullName
+	err      error
+}
+
+// connect leaves the server and goes to the target.
+func (m *Model) connect(target Target) tea.Cmd {
+	m.disconnect()
+	number := m.link.number + 1
+	ctx, cancel := context.WithCancel(m.ctx)
+	m.link = link{number: number, state: connecting, target: target, ctx: ctx, cancel: cancel}
+	m.openHistory()
+	return func() tea.Msg {
+		session, err := m.cfg.Connect(ctx, target)
+		if session == nil {
+			return connectedMsg{number: number, err: err}
+		}
+		if !m.sessions.keep(session) {
+			return nil // the program is over
+		}
+		msg := connectedMsg{number: number, session: session, err: err}
+		if err == nil {
+			msg.services, msg.err = session.Source.Services(ctx)
+		}
+		return msg
+	}
+}
+
+// disconnect ends the call under way and the session.
+func (m *Model) disconnect() {
+	if m.call != nil {
+		m.call.Cancel()
+	}
+	if m.link.cancel != nil {
+		m.link.cancel()
+	}
+	if m.link.session != nil {
+		m.sessions.drop(m.link.session)
+		m.link.session = nil
+	}
+}
+
+func (m *Model) connected(msg connectedMsg) tea.Cmd {
+	if msg.number != m.link.number {
+		if msg.session != nil {
+			m.sessions.drop(msg.session)
+		}
+		return nil
+	}
+	m.link.session, m.link.err = msg.session, msg.err
+	switch {
+	case msg.err == nil:
+		m.link.state = ready
+		m.link.health = Health{State: "connected", Reached: true}
+	case msg.session == nil:
+		m.link.state = failed
+		return nil
+	default:
+		m.link.state = schemaless
+		m.link.health = Health{State: "connected", Reached: true}
+		return m.watchHealth()
+	}
+	m.tree.setServices(msg.services)
+	return tea.Batch(m.loadMethods(msg.services), m.watchHealth(), m.resume())
+}
+
+// noReflection reports whether files would help.
+func (l *link) noReflection() bool { return errors.Is(l.err, describe.ErrNoReflection) }
+
+// notGRPC reports whether what answered was a server of plain HTTP/2. grpc-go makes
+// UNIMPLEMENTED of its 404, and UNKNOWN of a page.
+func (l *link) notGRPC() bool {
+	text := l.err.Error()
+	return strings.Contains(text, "unexpected HTTP status code") || strings.Contains(text, "unexpected content-type") || strings.Contains(text, "malformed header: missing HTTP content-type")
+}
+
+// serviceMethods is what was found of one service.
+type serviceMethods struct {
+	service protoreflect.FullName
+	methods []describe.MethodInfo
+	err     error
+}
+
+// methodsMsg brings the methods of some services; more is where the next come
+// from, nil after the last.
+type methodsMsg struct {
+	number int
+	loaded []serviceMethods
+	more   <-chan serviceMethods
+}
+
+// lookups is how many services are asked about at once.
+const lookups = 32
+
+// loadMethods asks for the methods of all services, and shows them as they come.
+func (m *Model) loadMethods(services []protoreflect.FullName) tea.Cmd {
+	number, ctx, source := m.link.number, m.link.ctx, m.link.session.Source
+	found := make(chan serviceMethods, 4*lookups)
+	ask := func() tea.Msg {
+		var asking sync.WaitGroup
+		places := make(chan struct{}, lookups)
+		for _, name := range services {
+			places <- struct{}{}
+			asking.Go(func() {
+				defer func() { <-places }()
+				methods, err := describe.Methods(ctx, source, name)
+				select {
+				case found <- serviceMethods{name, methods, err}:
+				case <-ctx.Done():
+				}
+			})
+		}
+		asking.Wait()
+		close(found)
+		return nil
+	}
+	return tea.Batch(ask, collect(number, found))
+}
+
+// collect waits for one service and takes those that are there with it.
+func collect(number int, found <-chan serviceMethods) tea.Cmd {
+	return func() tea.Msg {
+		msg := methodsMsg{number: number, more: found}
+		first, ok := <-found
+		for ok {
+			msg.loaded = append(msg.loaded, first)
+			select {
+			case first, ok = <-found:
+			default:
+				return msg
+			}
+		}
+		msg.more = nil
+		return msg
+	}
+}
+
+func (m *Model) methodsLoaded(msg methodsMsg) tea.Cmd {
+	var next tea.Cmd
+	if msg.more != nil {
+		next = collect(msg.number, msg.more)
+	}
+	if msg.number == m.link.number {
+		m.tree.setMethods(msg.loaded)
+	}
+	return next
+}
+
+// sessions closes what was opened, also what comes when all is over. Its methods
+// may be called at once.
+type sessions struct {
+	mu   sync.Mutex
+	open map[*Session]bool
+	over bool
+}
+
+// keep takes a session over, or closes it and returns false.
+func (s *sessions) keep(session *Session) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.over {
+		session.Close()
+		return false
+	}
+	if s.open == nil {
+		s.open = map[*Session]bool{}
+	}
+	s.open[session] = true
+	return true
+}
+
+func (s *sessions) drop(session *Session) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open[session] {
+		delete(s.open, session)
+		session.Close()
+	}
+}
+
+func (s *sessions) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.over = true
+	for session := range s.open {
+		session.Close()
+	}
+	clear(s.open)
+}

@@ -1,0 +1,200 @@
+package tui
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/grpcx/grpcx/internal/termtext"
+)
+
+// headers is the list of what goes with a request beside its messages: the
+// timeout first, then metadata. One line at a time can be edited; the values of
+// the others are hidden where they are secrets.
+type headers struct {
+	secret  func(name string) bool
+	timeout time.Duration
+	list    []Header
+
+	at    int // the selected line: 0 is the timeout
+	open  bool
+	fresh bool // the line under edit is a new one
+	line  line
+}
+
+// maxHeaders bounds the lines of metadata.
+const maxHeaders = 100
+
+func (h *headers) reset(list []Header, timeout time.Duration) {
+	h.list, h.timeout, h.at, h.open, h.fresh = list, timeout, 0, false, false
+}
+
+func (h *headers) editing() bool { return h.open }
+
+func (h *headers) move(by int) {
+	if !h.open {
+		h.at = max(0, min(len(h.list), h.at+by))
+	}
+}
+
+func (h *headers) click(y int) {
+	if !h.open && y >= 0 && y <= len(h.list) {
+		h.at = y
+	}
+}
+
+func (h *headers) edit() {
+	text := ""
+	switch {
+	case h.at > 0:
+		text = h.list[h.at-1].Name + ": " + h.list[h.at-1].Value
+	case h.timeout > 0:
+		text = h.timeout.String()
+	}
+	h.line, h.open, h.fresh = newLine(text), true, false
+}
+
+func (h *headers) add() {
+	if len(h.list) >= maxHeaders {
+		return
+	}
+	h.list = append(h.list, Header{})
+	h.at = len(h.list)
+	h.line, h.open, h.fresh = line{}, true, true
+}
+
+func (h *headers) remove() {
+	if h.at == 0 {
+		h.timeout = 0
+		return
+	}
+	h.list = append(h.list[:h.at-1:h.at-1], h.list[h.at:]...)
+	h.at = min(h.at, len(h.list))
+}
+
+// leave ends the edit and drops what was typed.
+func (h *headers) leave() {
+	h.open = false
+	if h.fresh {
+		h.remove()
+	}
+	h.fresh, h.line = false, line{}
+}
+
+// keep ends the edit with what was typed, unless that is wrong.
+func (h *headers) keep() error {
+	text := strings.TrimSpace(h.line.String())
+	switch {
+	case text == "":
+		h.open, h.fresh = false, false
+		h.remove()
+		return nil
+	case h.at == 0:
+		timeout, err := time.ParseDuration(text)
+		if err != nil || timeout < 0 {
+			return errors.New("timeout: want a duration such as 1500ms, 2s or 1m")
+		}
+		h.timeout = timeout
+	default:
+		name, value, ok := strings.Cut(text, ":")
+		name = strings.ToLower(strings.TrimSpace(name))
+		if !ok || name == "" || strings.ContainsAny(name, " \t") {
+			return errors.New("metadata: want name: value")
+		}
+		h.list[h.at-1] = Header{name, strings.TrimSpace(value)}
+	}
+	h.open, h.fresh = false, false
+	return nil
+}
+
+// view gives lines of at most width cells, and where the cursor is in the line
+// under edit.
+func (h *headers) view(width int, always []Header, th theme) (lines []string, x, y int) {
+	lines = append(lines, h.row(0, "timeout: "+h.timeoutText(), width, th))
+	for i, header := range h.list {
+		lines = append(lines, h.row(i+1, h.shown(header), width, th))
+	}
+	x, y = 0, h.at
+	if h.open {
+		text, at := h.line.view(max(1, width-2))
+		lines[h.at] = "> " + text
+		x = at + 2
+	}
+	for _, header := range always {
+		lines = append(lines, "  "+th.dim.Render(h.shown(header)+"  (with every call)"))
+	}
+	if !h.open {
+		lines = append(lines, "", th.dim.Render("a adds, enter edits, d deletes; ${env.NAME} is a variable"))
+	}
+	return lines, x, y
+}
+
+func (h *headers) timeoutText() string {
+	if h.timeout == 0 {
+		return "none"
+	}
+	return h.timeout.String()
+}
+
+func (h *headers) row(i int, text string, width int, th theme) string {
+	if i == h.at {
+		return th.selected.Render(fit("> "+text, width))
+	}
+	return "  " + text
+}
+
+func (h *headers) shown(header Header) string {
+	value := header.Value
+	if h.secret(header.Name) && !strings.Contains(value, referenceStart) {
+		value = "***"
+	}
+	return termtext.Line(header.Name + ": " + value)
+}
+
+func (m *Model) toggleHeaders() tea.Cmd {
+	if m.asHeaders && m.headers.open {
+		m.headers.leave()
+	}
+	m.asHeaders = !m.asHeaders || m.focus != requestPane
+	m.focus = requestPane
+	return nil
+}
+
+func (m *Model) editHeader() tea.Cmd {
+	if !m.headers.open {
+		m.headers.edit()
+		return nil
+	}
+	if err := m.headers.keep(); err != nil {
+		m.say(err.Error())
+	}
+	return nil
+}
+
+func (m *Model) addHeader() tea.Cmd {
+	m.asHeaders, m.focus = true, requestPane
+	m.headers.add()
+	return nil
+}
+
+func (m *Model) removeHeader() tea.Cmd {
+	m.headers.remove()
+	return nil
+}
+
+// callMetadata is what goes with the call, references resolved.
+func (m *Model) callMetadata() (metadata.MD, error) {
+	var live []Header
+	for _, h := range m.headers.list {
+		value, err := m.vault.expand(h.Value, func(s string) string { return s })
+		if err != nil {
+			return nil, fmt.Errorf("metadata %s: %w", h.Name, err)
+		}
+		live = append(live, Header{h.Name, value})
+	}
+	return m.cfg.Metadata(live)
+}

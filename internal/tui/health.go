@@ -1,0 +1,83 @@
+package tui
+
+import (
+	"context"
+
+	tea "charm.land/bubbletea/v2"
+)
+
+// healthMsg is a change of the server's health, or the end of the watch.
+type healthMsg struct {
+	number  int
+	health  Health
+	err     error // why the watch ended
+	reports <-chan Health
+}
+
+// watchHealth follows the server's health until the session ends.
+func (m *Model) watchHealth() tea.Cmd {
+	number, ctx, watch := m.link.number, m.link.ctx, m.link.session.Health
+	if watch == nil {
+		return nil
+	}
+	reports := make(chan Health)
+	follow := func() tea.Msg {
+		defer close(reports)
+		err := watch(ctx, func(h Health) {
+			select {
+			case reports <- h:
+			case <-ctx.Done():
+			}
+		})
+		return healthMsg{number: number, err: err}
+	}
+	return tea.Batch(follow, nextHealth(ctx, number, reports))
+}
+
+func nextHealth(ctx context.Context, number int, reports <-chan Health) tea.Cmd {
+	return func() tea.Msg {
+		select {
+		case h, ok := <-reports:
+			if ok {
+				return healthMsg{number: number, health: h, reports: reports}
+			}
+		case <-ctx.Done():
+		}
+		return nil
+	}
+}
+
+// healthChange is a line of the health log.
+type healthChange struct {
+	at    string
+	state string
+}
+
+// maxHealthLog bounds the changes that are kept for the view of them.
+const maxHealthLog = 200
+
+func (m *Model) healthChanged(msg healthMsg) tea.Cmd {
+	if msg.number != m.link.number {
+		return nil
+	}
+	if msg.reports == nil {
+		if msg.err != nil && m.link.ctx.Err() == nil {
+			m.logHealth("not told: " + m.explain(msg.err))
+		}
+		return nil
+	}
+	was := m.link.health
+	m.link.health, m.link.told = msg.health, true
+	m.logHealth(msg.health.State)
+	if m.link.state == ready && !was.Reached && msg.health.Reached {
+		m.say("the server is back; R reloads its schema")
+	}
+	return nextHealth(m.link.ctx, msg.number, msg.reports)
+}
+
+func (m *Model) logHealth(state string) {
+	m.healthLog = append(m.healthLog, healthChange{m.now().Format("15:04:05"), state})
+	if n := len(m.healthLog) - maxHealthLog; n > 0 {
+		m.healthLog = m.healthLog[n:]
+	}
+}

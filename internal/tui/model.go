@@ -1,0 +1,168 @@
+package tui
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/grpcx/grpcx/internal/termtext"
+	"github.com/grpcx/grpcx/internal/tui/editor"
+	"github.com/grpcx/grpcx/internal/tui/response"
+	"github.com/grpcx/grpcx/internal/tui/traffic"
+)
+
+// Model is the screen: focus, layout, what lies over it, and the parts below. It
+// belongs to the goroutine of the program's loop; what runs elsewhere comes back
+// as messages, and what is stale by then is told by the number of its link or by
+// its call.
+type Model struct {
+	cfg      Config
+	ctx      context.Context // ends with the program
+	cancel   context.CancelFunc
+	actions  []action
+	theme    theme
+	sessions sessions
+
+	width, height int
+	focus         pane
+	zoomed, mouse bool
+	overlay       overlay // what lies over the screen and takes the keys; nil for nothing
+	notice        string  // in the bar's place until the next key
+	painted       cache
+
+	link      link
+	healthLog []healthChange
+	tree      tree
+
+	method    protoreflect.MethodDescriptor // of the request; nil before one is picked
+	picking   *pick                         // a method on its way
+	typed     []tea.Msg                     // for its editor
+	number    int                           // of the latest pick
+	editor    *editor.Model
+	headers   headers
+	asHeaders bool // the request pane shows them, not the message
+
+	response *response.Model
+	call     *traffic.Call // the latest one
+	sent     Request       // what it was made of
+	ticking  bool
+
+	vault   vault
+	history history
+}
+
+func newModel(ctx context.Context, cfg Config) *Model {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Secret == nil {
+		cfg.Secret = func(string) bool { return false }
+	}
+	if cfg.LookupEnv == nil {
+		cfg.LookupEnv = func(string) (string, bool) { return "", false }
+	}
+	if cfg.Metadata == nil {
+		cfg.Metadata = func(headers []Header) (metadata.MD, error) {
+			md := metadata.MD{}
+			for _, h := range headers {
+				md.Append(h.Name, h.Value)
+			}
+			return md, nil
+		}
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	m := &Model{cfg: cfg, ctx: ctx, cancel: cancel, theme: newTheme(), mouse: true}
+	m.actions = allActions()
+	m.editor = editor.New(editor.Options{})
+	m.response = response.New(response.Options{Secret: cfg.Secret})
+	m.headers.secret = cfg.Secret
+	m.vault = vault{secret: cfg.Secret, lookup: cfg.LookupEnv}
+	return m
+}
+
+// close ends everything that the model began. It is called once the program's
+// loop is over.
+func (m *Model) close() {
+	if m.call != nil {
+		m.call.Cancel()
+		<-m.call.Ended()
+		m.remember()
+	}
+	m.cancel()
+	m.sessions.close()
+}
+
+// Init begins to connect; the first frame does not wait for it.
+func (m *Model) Init() tea.Cmd {
+	if m.cfg.Address == "" {
+		m.askAddress()
+		return m.readSaved()
+	}
+	return tea.Batch(m.connect(Target{Address: m.cfg.Address}), m.readSaved())
+}
+
+// tickMsg is the pace at which a call under way is looked at.
+type tickMsg struct{}
+
+const tickRate = time.Second / 30
+
+func tick() tea.Cmd { return tea.Tick(tickRate, func(time.Time) tea.Msg { return tickMsg{} }) }
+
+// endedMsg tells that a call is over.
+type endedMsg struct{ call *traffic.Call }
+
+// Update takes one message.
+func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	switch msg := msg.(type) {
+	case tea.WindowSizeMsg:
+		m.width, m.height = msg.Width, msg.Height
+	case tea.KeyPressMsg:
+		m.notice = ""
+		return m, m.key(msg)
+	case tea.PasteMsg:
+		return m, m.paste(msg)
+	case tea.MouseClickMsg:
+		return m, m.click(msg)
+	case tea.MouseWheelMsg:
+		return m, m.wheel(msg)
+	case connectedMsg:
+		return m, m.connected(msg)
+	case methodsMsg:
+		return m, m.methodsLoaded(msg)
+	case healthMsg:
+		return m, m.healthChanged(msg)
+	case foundMsg:
+		return m, m.found(msg)
+	case tickMsg:
+		return m, m.tick()
+	case endedMsg:
+		return m, m.ended(msg.call)
+	case response.Saved:
+		m.savedAll(msg)
+	case func(*Model) tea.Cmd:
+		return m, msg(m)
+	default:
+		return m, tea.Batch(m.editor.Update(msg), m.response.Update(msg))
+	}
+	return m, nil
+}
+
+// later is a command that works elsewhere and comes back with what the model is
+// to do then.
+func later(work func() func(*Model) tea.Cmd) tea.Cmd {
+	return func() tea.Msg { return work() }
+}
+
+// say puts a notice into the bar. It may hold a stranger's text.
+func (m *Model) say(notice string) { m.notice = termtext.Line(notice) }
+
+func (m *Model) now() time.Time { return m.cfg.Now() }
+
+// explain is what an error says to the user, in one line.
+func (m *Model) explain(err error) string {
+	return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
+}

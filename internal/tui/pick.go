@@ -1,0 +1,134 @@
+package tui
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/grpcx/grpcx/internal/describe"
+)
+
+// pick is a method that was chosen, and what its request begins with. The schema
+// of its messages may still have to be asked for.
+type pick struct {
+	number  int
+	path    string // pkg.Service/Method
+	request *Request
+	send    bool // as soon as it is there
+}
+
+// foundMsg brings the schema of a pick.
+type foundMsg struct {
+	number int
+	method protoreflect.MethodDescriptor
+	err    error
+}
+
+// open does what the selected row of the tree is for.
+func (m *Model) open() tea.Cmd {
+	r, ok := m.tree.selected()
+	switch {
+	case !ok:
+		if m.link.state == schemaless || m.link.state == failed {
+			return m.mend()
+		}
+		return nil
+	case r.kept != nil:
+		return m.take(r.kept.request, false)
+	case r.method == nil:
+		if r.service != nil && r.service.err != nil {
+			m.say(m.explain(r.service.err))
+		}
+		m.tree.fold(r)
+		return nil
+	}
+	m.tree.typing = false
+	return m.pick(pick{path: string(r.service.name) + "/" + string(r.method.Name)})
+}
+
+// take opens a request that was kept.
+func (m *Model) take(r Request, send bool) tea.Cmd {
+	return m.pick(pick{path: r.Method, request: &r, send: send})
+}
+
+// pick goes to the request of a method. Keys typed from now on are for its editor.
+func (m *Model) pick(p pick) tea.Cmd {
+	if m.link.state != ready {
+		m.say("there is no schema yet")
+		return nil
+	}
+	m.number++
+	p.number = m.number
+	m.picking, m.typed = &p, nil
+	m.focus, m.asHeaders = requestPane, false
+	ctx, source := m.link.ctx, m.link.session.Source
+	return func() tea.Msg {
+		method, err := findMethod(ctx, source, p.path)
+		return foundMsg{number: p.number, method: method, err: err}
+	}
+}
+
+func findMethod(ctx context.Context, source describe.Source, path string) (protoreflect.MethodDescriptor, error) {
+	d, err := source.Find(ctx, protoreflect.FullName(strings.Replace(path, "/", ".", 1)))
+	if err != nil {
+		return nil, err
+	}
+	method, ok := d.(protoreflect.MethodDescriptor)
+	if !ok {
+		return nil, fmt.Errorf("find %s: it is not a method", path)
+	}
+	return method, nil
+}
+
+// found opens the request that was picked and types what came ahead of it.
+func (m *Model) found(msg foundMsg) tea.Cmd {
+	p := m.picking
+	if p == nil || msg.number != p.number {
+		return nil
+	}
+	typed := m.typed
+	m.picking, m.typed = nil, nil
+	if msg.err != nil {
+		m.say(m.explain(msg.err))
+		if m.method == nil {
+			m.focus = treePane
+		}
+		return nil
+	}
+	m.method = msg.method
+	text := ""
+	m.headers.reset(nil, 0)
+	if p.request != nil {
+		text = strings.Join(p.request.Messages, "\n")
+		if text == "" {
+			text = "\n" // no message, not a template
+		}
+		m.headers.reset(without(p.request.Headers, m.vault.hideHeaders(m.cfg.Headers)), p.request.Timeout)
+	}
+	cmds := []tea.Cmd{m.editor.SetMethod(msg.method, m.link.session.Source.Types(), text)}
+	for _, one := range typed {
+		cmds = append(cmds, m.editor.Update(one))
+	}
+	if p.send {
+		cmds = append(cmds, m.send())
+	}
+	return tea.Batch(cmds...)
+}
+
+// without gives the headers that are not among others.
+func without(headers, others []Header) []Header {
+	var left []Header
+	for _, h := range headers {
+		found := false
+		for _, o := range others {
+			found = found || o == h
+		}
+		if !found {
+			left = append(left, h)
+		}
+	}
+	return left
+}

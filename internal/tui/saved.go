@@ -1,0 +1,118 @@
+package tui
+
+import (
+	"errors"
+	"io/fs"
+	"strings"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/grpcx/grpcx/internal/suite"
+)
+
+// readSaved lists the requests of the suite file that requests are saved to.
+func (m *Model) readSaved() tea.Cmd {
+	path := m.cfg.SavedFile
+	if path == "" {
+		return nil
+	}
+	return later(func() func(*Model) tea.Cmd {
+		requests, err := suite.Requests(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			err = nil
+		}
+		return func(m *Model) tea.Cmd {
+			if err != nil {
+				m.say(m.explain(err))
+			}
+			m.listSaved(requests)
+			return nil
+		}
+	})
+}
+
+func (m *Model) listSaved(requests []suite.Request) {
+	var all []kept
+	for _, r := range requests {
+		all = append(all, kept{name: r.Name, note: methodName(r.Method), request: fromSuite(r)})
+	}
+	m.tree.setSection("Saved", all)
+}
+
+// saveRequest asks under which name, and in which file, to save the request.
+func (m *Model) saveRequest() tea.Cmd {
+	r, err := m.current()
+	if err != nil {
+		m.say("not saved: " + m.explain(err))
+		return nil
+	}
+	stream := m.method.IsStreamingClient()
+	m.overlay = newPrompt("Save the request as", methodName(r.Method), "the name of a test in a suite file, which grpcx test runs",
+		func(m *Model, name string) tea.Cmd {
+			m.overlay = newPrompt("Save it in", m.cfg.SavedFile, "a suite file; an existing one is added to",
+				func(m *Model, path string) tea.Cmd { return m.save(path, m.toSuite(name, r, stream)) })
+			return nil
+		})
+	return nil
+}
+
+func (m *Model) save(path string, r suite.Request) tea.Cmd {
+	return later(func() func(*Model) tea.Cmd {
+		err := suite.Save(path, r)
+		return func(m *Model) tea.Cmd {
+			if err != nil {
+				m.say("not saved: " + m.explain(err))
+				return nil
+			}
+			m.cfg.SavedFile = path
+			m.say("saved; run it by: grpcx test " + path)
+			return m.readSaved()
+		}
+	})
+}
+
+// toSuite gives r as a test. References mean the same in both; what else looks
+// like an expression of a suite is escaped.
+func (m *Model) toSuite(name string, r Request, stream bool) suite.Request {
+	s := suite.Request{Name: name, Method: r.Method, Stream: stream, Timeout: r.Timeout, Expressions: true}
+	if m.cfg.SuiteTarget != nil {
+		s.Target = m.cfg.SuiteTarget(m.link.target)
+	} else {
+		s.Target.Address = r.Address
+	}
+	for _, h := range r.Headers {
+		s.Metadata = append(s.Metadata, suite.Header{Name: h.Name, Value: escapeExpressions(h.Value)})
+	}
+	for _, text := range r.Messages {
+		s.Messages = append(s.Messages, escapeExpressions(text))
+	}
+	return s
+}
+
+func fromSuite(s suite.Request) Request {
+	r := Request{Method: s.Method, Timeout: s.Timeout}
+	for _, h := range s.Metadata {
+		r.Headers = append(r.Headers, Header{h.Name, strings.ReplaceAll(h.Value, "$${", "${")})
+	}
+	for _, text := range s.Messages {
+		r.Messages = append(r.Messages, strings.ReplaceAll(text, "$${", "${"))
+	}
+	return r
+}
+
+// escapeExpressions escapes every ${ but those of references.
+func escapeExpressions(s string) string {
+	var b strings.Builder
+	for {
+		before, rest, found := strings.Cut(s, "${")
+		b.WriteString(before)
+		if !found {
+			return b.String()
+		}
+		if !strings.HasPrefix("${"+rest, referenceStart) {
+			b.WriteByte('$')
+		}
+		b.WriteString("${")
+		s = rest
+	}
+}

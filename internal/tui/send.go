@@ -1,0 +1,244 @@
+package tui
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/grpcx/grpcx/internal/message"
+	"github.com/grpcx/grpcx/internal/tui/traffic"
+)
+
+// send makes the call, or sends another message of one that is under way.
+func (m *Model) send() tea.Cmd {
+	switch {
+	case m.picking != nil:
+		m.say("the method's schema is not there yet")
+		return nil
+	case m.method == nil:
+		m.say("open a method first: enter, or / to search")
+		return nil
+	case m.link.session == nil || m.link.session.Conn == nil:
+		m.say("there is no connection; R reconnects")
+		return nil
+	}
+	texts, wires, err := m.messages()
+	if err != nil {
+		m.refuse(err)
+		return nil
+	}
+	if m.talking() && m.method.IsStreamingClient() {
+		m.sendMore(texts, wires)
+		return nil
+	}
+	return m.start(texts, wires)
+}
+
+// talking reports whether the call under way is of the method that is open.
+func (m *Model) talking() bool {
+	return m.running() && m.call.Method().FullName() == m.method.FullName()
+}
+
+func (m *Model) running() bool { return m.call != nil && !over(m.call) }
+
+func over(c *traffic.Call) bool {
+	select {
+	case <-c.Ended():
+		return true
+	default:
+		return false
+	}
+}
+
+// refuse says why the request cannot be sent, and where.
+func (m *Model) refuse(err error) {
+	var problem *message.Error
+	if errors.As(err, &problem) {
+		m.focus, m.asHeaders = requestPane, false
+		m.editor.GotoProblem()
+	}
+	m.say("not sent: " + m.explain(err))
+}
+
+// messages gives what the editor holds as JSON in which secrets are references,
+// and as what these texts mean, in wire bytes: what is sent is what the kept text
+// says, so that it can be sent again.
+func (m *Model) messages() (texts []string, wires [][]byte, err error) {
+	written, err := m.editor.Messages()
+	if err != nil {
+		return nil, nil, err
+	}
+	types := m.link.session.Source.Types()
+	encoder := message.NewEncoder(m.method.Input(), message.EncodeOptions{Format: message.JSON, Types: types})
+	for _, wire := range written {
+		text, err := encoder.Append(nil, wire)
+		if err != nil {
+			return nil, nil, fmt.Errorf("read request: %w", err)
+		}
+		text = []byte(strings.TrimSuffix(string(text), "\n"))
+		live, err := m.vault.expandJSON(string(text))
+		if err != nil {
+			return nil, nil, err
+		}
+		decoder := message.NewDecoder(strings.NewReader(live), m.method.Input(), message.DecodeOptions{Types: types})
+		if wire, err = decoder.Next(); err != nil {
+			return nil, nil, fmt.Errorf("read request: %w", err)
+		}
+		texts = append(texts, m.vault.hideJSON(string(text)))
+		wires = append(wires, wire)
+	}
+	return texts, wires, nil
+}
+
+// start makes a new call, and ends the one that may be under way.
+func (m *Model) start(texts []string, wires [][]byte) tea.Cmd {
+	md, err := m.callMetadata()
+	if err != nil {
+		m.focus, m.asHeaders = requestPane, true
+		m.say("not sent: " + m.explain(err))
+		return nil
+	}
+	if m.running() {
+		m.call.Cancel()
+	}
+	types := m.link.session.Source.Types()
+	call := traffic.Start(m.link.ctx, m.link.session.Conn, traffic.Options{
+		Method: m.method, Metadata: md, Timeout: m.headers.timeout, Requests: wires, Types: types,
+	})
+	m.call = call
+	m.sent = m.request(texts)
+	m.response.SetCall(call, types)
+	m.response.Tick()
+	if !m.method.IsStreamingClient() || m.focus != requestPane {
+		m.focus = responsePane
+	}
+	return tea.Batch(m.startTicking(), func() tea.Msg {
+		<-call.Ended()
+		return endedMsg{call}
+	})
+}
+
+// sendMore queues further messages of the stream.
+func (m *Model) sendMore(texts []string, wires [][]byte) {
+	if len(wires) == 0 {
+		m.say("there is no message to send")
+		return
+	}
+	for i, wire := range wires {
+		if err := m.call.Send(wire); err != nil {
+			m.say("not sent: " + m.explain(err))
+			return
+		}
+		m.sent.Messages = append(m.sent.Messages, texts[i])
+	}
+	if n := len(wires); n > 1 {
+		m.say(fmt.Sprintf("%d messages sent", n))
+	}
+}
+
+func (m *Model) startTicking() tea.Cmd {
+	if m.ticking {
+		return nil
+	}
+	m.ticking = true
+	return tick()
+}
+
+// tick looks at the call, as long as there is one under way.
+func (m *Model) tick() tea.Cmd {
+	if !m.response.Tick() {
+		m.ticking = false
+		return nil
+	}
+	return tick()
+}
+
+// ended shows the end of the call and keeps its request.
+func (m *Model) ended(call *traffic.Call) tea.Cmd {
+	if call != m.call {
+		return nil
+	}
+	m.response.Tick()
+	m.remember()
+	return nil
+}
+
+func (m *Model) halfClose() tea.Cmd {
+	if !m.running() {
+		m.say("there is no stream under way")
+		return nil
+	}
+	m.call.CloseSend()
+	return nil
+}
+
+func (m *Model) cancelOrQuit() tea.Cmd {
+	if m.running() {
+		m.call.Cancel()
+		return nil
+	}
+	return m.quit()
+}
+
+func (m *Model) quit() tea.Cmd { return tea.Quit }
+
+// again runs the latest request once more, with all of its messages.
+func (m *Model) again() tea.Cmd {
+	last, ok := m.history.last()
+	if m.sent.Method != "" {
+		last, ok = m.sent, true
+	}
+	if !ok {
+		m.say("nothing was sent yet")
+		return nil
+	}
+	return m.take(last, true)
+}
+
+// request is what is open, as it can be kept; texts are its messages.
+func (m *Model) request(texts []string) Request {
+	return Request{
+		Address:  m.link.target.Address,
+		Files:    m.link.target.Files,
+		Method:   string(m.method.Parent().FullName()) + "/" + string(m.method.Name()),
+		Headers:  append(m.vault.hideHeaders(m.cfg.Headers), m.vault.hideHeaders(m.headers.list)...),
+		Timeout:  m.headers.timeout,
+		Messages: texts,
+	}
+}
+
+// current is the request to copy or to save: of a stream that is shown all that
+// was sent, else what is open.
+func (m *Model) current() (Request, error) {
+	if m.method == nil || m.link.session == nil {
+		return Request{}, errors.New("no method is open")
+	}
+	if m.call != nil && m.call.Method().FullName() == m.method.FullName() && m.method.IsStreamingClient() && len(m.sent.Messages) > 0 {
+		return m.sent, nil
+	}
+	texts, _, err := m.messages()
+	if err != nil {
+		return Request{}, err
+	}
+	return m.request(texts), nil
+}
+
+// remember keeps the call's request in the history.
+func (m *Model) remember() {
+	if m.sent.Method == "" {
+		return
+	}
+	s := m.call.Snapshot()
+	outcome := s.State.String()
+	if s.Status != nil && s.State == traffic.Done {
+		outcome = codeName(s.Status.Code())
+	}
+	err := m.history.add(entry{Time: m.now().Add(-s.Elapsed).UTC().Truncate(time.Second), Outcome: outcome, Request: m.sent})
+	if err != nil {
+		m.say("history: " + m.explain(err))
+	}
+	m.listHistory()
+}

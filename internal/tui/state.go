@@ -1,0 +1,95 @@
+package tui
+
+import (
+	tea "charm.land/bubbletea/v2"
+
+	"github.com/grpcx/grpcx/internal/termtext"
+)
+
+// stateLines tells in the tree's place why there is none, and what can be done
+// about it; nil where there is one.
+func (m *Model) stateLines(width int) []string {
+	address := termtext.Line(m.link.target.Address)
+	var lines []string
+	say := func(text string) {
+		if text != "" {
+			lines = append(lines, wrap(termtext.Text(text), width)...)
+			lines = append(lines, "")
+		}
+	}
+	switch m.link.state {
+	case unaddressed:
+		say("No server yet.")
+		say("o  connect to one")
+	case connecting:
+		say("connecting to " + address + " …")
+		say("You can type ahead: / searches as soon as there is something to find.")
+	case failed:
+		say("✗ " + m.link.err.Error())
+		say(m.hint())
+		lines = append(lines, "R  try again", "o  another server", "q  quit")
+	case schemaless:
+		switch {
+		case m.link.notGRPC():
+			say("The server speaks HTTP, but not gRPC. Is this the right address and port?")
+		case m.link.noReflection():
+			say("The server does not support reflection.")
+		}
+		say("✗ " + m.link.err.Error())
+		say(m.hint())
+		lines = append(lines, "enter  choose .proto files", "       or a descriptor set", "R  try again", "o  another server")
+	case ready:
+		if len(m.tree.services) == 0 {
+			say("The schema has no services.")
+			lines = append(lines, "F  choose .proto files", "R  read it again")
+		}
+	}
+	return lines
+}
+
+func (m *Model) hint() string {
+	if m.cfg.Hint == nil {
+		return ""
+	}
+	return m.cfg.Hint(m.link.err)
+}
+
+// mend is what enter does where there is no schema.
+func (m *Model) mend() tea.Cmd {
+	if m.link.state == schemaless {
+		return m.pickFiles()
+	}
+	return m.reconnect()
+}
+
+func (m *Model) reconnect() tea.Cmd {
+	if m.link.state == unaddressed {
+		return m.askAddress()
+	}
+	return m.connect(m.link.target)
+}
+
+// resume brings back what was open before a reconnect, with the schema of now.
+func (m *Model) resume() tea.Cmd {
+	if m.method == nil {
+		return nil
+	}
+	text, focus, asHeaders := m.editor.Text(), m.focus, m.asHeaders
+	headers, timeout := m.headers.list, m.headers.timeout
+	cmd := m.take(Request{Method: string(m.method.Parent().FullName()) + "/" + string(m.method.Name()), Messages: []string{text}, Headers: headers, Timeout: timeout}, false)
+	m.focus, m.asHeaders = focus, asHeaders
+	return cmd
+}
+
+func (m *Model) askAddress() tea.Cmd {
+	m.overlay = newPrompt("Connect to", m.link.target.Address,
+		"host:port (TLS), grpc://host:port (plaintext), unix:/path, or demo: a server inside this process",
+		func(m *Model, address string) tea.Cmd {
+			m.method, m.picking, m.call = nil, nil, nil
+			m.response.SetCall(nil, nil)
+			m.focus = treePane
+			m.sent = Request{}
+			return m.connect(Target{Address: address})
+		})
+	return nil
+}

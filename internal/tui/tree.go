@@ -1,0 +1,324 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/charmbracelet/x/ansi"
+	"github.com/sahilm/fuzzy"
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/grpcx/grpcx/internal/describe"
+	"github.com/grpcx/grpcx/internal/termtext"
+)
+
+// service is a service and what is known of its methods.
+type service struct {
+	name    protoreflect.FullName
+	methods []describe.MethodInfo
+	loaded  bool
+	err     error // why its methods are not known
+	open    bool
+}
+
+// row is one line of the tree. What it stands for is set, the rest is not.
+type row struct {
+	heading string
+	service *service
+	method  *describe.MethodInfo // of service
+	kept    *kept                // a request of a section
+}
+
+// section is a list of requests below the services.
+type section struct {
+	name string
+	kept []kept
+	open bool
+}
+
+// kept is a request that can be taken up again.
+type kept struct {
+	name    string // as it is shown
+	note    string // beside it
+	request Request
+}
+
+// tree is the list of services, methods and kept requests. It knows nothing of
+// where they come from.
+type tree struct {
+	services []*service
+	byName   map[protoreflect.FullName]*service
+	sections []*section
+
+	rows   []row
+	at     int // the selected row
+	top    int // the first row shown
+	filter line
+	typing bool // the filter is under edit
+	found  int  // methods that the filter matches
+	total  int  // methods known
+	loaded int  // services whose methods are known
+}
+
+// maxFound bounds the rows of a search.
+const maxFound = 500
+
+// setServices begins a new schema; the methods come later, by setMethods.
+func (t *tree) setServices(names []protoreflect.FullName) {
+	t.services, t.byName = nil, make(map[protoreflect.FullName]*service, len(names))
+	t.total, t.loaded, t.at, t.top = 0, 0, 0, 0
+	for _, name := range names {
+		s := &service{name: name, open: len(names) <= 3}
+		t.services = append(t.services, s)
+		t.byName[name] = s
+	}
+	t.rebuild()
+}
+
+// setMethods takes what was found of some services.
+func (t *tree) setMethods(loaded []serviceMethods) {
+	for _, l := range loaded {
+		if s := t.byName[l.service]; s != nil && !s.loaded {
+			s.methods, s.err, s.loaded = l.methods, l.err, true
+			t.total += len(l.methods)
+			t.loaded++
+		}
+	}
+	t.rebuild()
+}
+
+// setSection replaces the requests of the section of this name.
+func (t *tree) setSection(name string, requests []kept) {
+	for _, s := range t.sections {
+		if s.name == name {
+			s.kept = requests
+			t.rebuild()
+			return
+		}
+	}
+	t.sections = append(t.sections, &section{name: name, kept: requests})
+	t.rebuild()
+}
+
+// rebuild makes the rows anew and keeps the selection where it was.
+func (t *tree) rebuild() {
+	selected, had := t.selected()
+	t.rows = t.rows[:0]
+	if t.searching() {
+		t.search()
+	} else {
+		t.list()
+	}
+	if had {
+		for i, r := range t.rows {
+			if r == selected {
+				t.at = i
+				return
+			}
+		}
+	}
+	t.at = max(0, min(t.at, len(t.rows)-1))
+}
+
+func (t *tree) searching() bool { return t.typing || len(t.filter.text) > 0 }
+
+func (t *tree) list() {
+	for _, s := range t.services {
+		t.rows = append(t.rows, row{service: s})
+		if !s.open {
+			continue
+		}
+		for i := range s.methods {
+			t.rows = append(t.rows, row{service: s, method: &s.methods[i]})
+		}
+	}
+	for _, s := range t.sections {
+		if len(s.kept) == 0 {
+			continue
+		}
+		t.rows = append(t.rows, row{heading: s.name})
+		if !s.open {
+			continue
+		}
+		for i := range s.kept {
+			t.rows = append(t.rows, row{kept: &s.kept[i]})
+		}
+	}
+}
+
+// search lists the methods that the filter matches, the best first.
+func (t *tree) search() {
+	pattern := strings.ReplaceAll(t.filter.String(), " ", "")
+	all := make(candidates, 0, t.total)
+	byPath := strings.ContainsAny(pattern, "./")
+	for _, s := range t.services {
+		for i := range s.methods {
+			all = append(all, candidate{row{service: s, method: &s.methods[i]}, byPath})
+		}
+	}
+	if pattern == "" {
+		t.found = len(all)
+		for _, c := range all[:min(len(all), maxFound)] {
+			t.rows = append(t.rows, c.row)
+		}
+		return
+	}
+	matches := fuzzy.FindFrom(pattern, all)
+	t.found = len(matches)
+	for _, match := range matches[:min(len(matches), maxFound)] {
+		t.rows = append(t.rows, all[match.Index].row)
+	}
+}
+
+// candidate is a method as a search sees it: by its path where the pattern has
+// the signs of one, and else by its name first.
+type candidate struct {
+	row
+	byPath bool
+}
+
+type candidates []candidate
+
+func (c candidates) Len() int { return len(c) }
+
+func (c candidates) String(i int) string {
+	service, method := string(c[i].service.name), string(c[i].method.Name)
+	if c[i].byPath {
+		return service + "/" + method
+	}
+	return method + " " + service
+}
+
+func (t *tree) selected() (row, bool) {
+	if t.at < 0 || t.at >= len(t.rows) {
+		return row{}, false
+	}
+	return t.rows[t.at], true
+}
+
+func (t *tree) move(by int) { t.at = max(0, min(len(t.rows)-1, t.at+by)) }
+
+// fold opens or closes what is below the selected row.
+func (t *tree) fold(r row) {
+	switch {
+	case r.heading != "":
+		for _, s := range t.sections {
+			if s.name == r.heading {
+				s.open = !s.open
+			}
+		}
+	case r.service != nil:
+		r.service.open = !r.service.open
+	}
+	t.rebuild()
+}
+
+// view gives at most height lines of at most width cells, and the line that the
+// selected row is on.
+func (t *tree) view(width, height int, th theme) (lines []string, selected int) {
+	if t.searching() && height > 1 {
+		count := fmt.Sprintf("%d/%d", t.found, t.total)
+		text, _ := t.filter.view(max(1, width-len(count)-3))
+		lines = append(lines, fit("/"+text, max(0, width-len(count)-1))+" "+th.dim.Render(count))
+		height--
+	}
+	t.top = max(0, min(t.top, t.at, len(t.rows)-height))
+	if t.at >= t.top+height {
+		t.top = t.at - height + 1
+	}
+	for i := t.top; i < min(len(t.rows), t.top+height); i++ {
+		name, note := t.label(t.rows[i], width-2)
+		if i == t.at {
+			selected = len(lines)
+			lines = append(lines, th.selected.Render(fit("> "+join(name, note), width)))
+			continue
+		}
+		name = ansi.Truncate(name, max(0, width-2), "…")
+		if room := width - 4 - ansi.StringWidth(name); note != "" && room > 2 {
+			name += "  " + th.dim.Render(ansi.Truncate(note, room, "…"))
+		}
+		lines = append(lines, "  "+name)
+	}
+	return lines, selected
+}
+
+func join(name, note string) string {
+	if note == "" {
+		return name
+	}
+	return name + "  " + note
+}
+
+// label is what a row says, safe for a terminal.
+func (t *tree) label(r row, width int) (name, note string) {
+	switch {
+	case r.heading != "":
+		for _, s := range t.sections {
+			if s.name == r.heading {
+				return arrow(s.open) + s.name, fmt.Sprint(len(s.kept))
+			}
+		}
+	case r.kept != nil:
+		return "  " + termtext.Line(r.kept.name), termtext.Line(r.kept.note)
+	case r.method == nil:
+		return t.serviceLabel(r.service, width)
+	case t.searching():
+		return shape(r.method) + " " + termtext.Line(string(r.method.Name)), termtext.Line(string(r.service.name))
+	default:
+		name = "  " + shape(r.method) + " " + termtext.Line(string(r.method.Name))
+		if r.method.Deprecated {
+			note = "deprecated"
+		}
+	}
+	return name, note
+}
+
+func (t *tree) serviceLabel(s *service, width int) (name, note string) {
+	name = arrow(s.open) + shorten(termtext.Line(string(s.name)), width-2)
+	switch {
+	case s.err != nil:
+		note = "✗ " + termtext.Line(s.err.Error())
+	case !s.loaded:
+		note = "…"
+	}
+	return name, note
+}
+
+func arrow(open bool) string {
+	if open {
+		return "▾ "
+	}
+	return "▸ "
+}
+
+// shape is the sign of a method's kind.
+func shape(m *describe.MethodInfo) string { return kindSign(m.ClientStreaming, m.ServerStreaming) }
+
+func kindSign(client, server bool) string {
+	switch {
+	case client && server:
+		return "⇄"
+	case client:
+		return "↑"
+	case server:
+		return "↓"
+	}
+	return "·"
+}
+
+// shorten keeps the last parts of a.b.c.Service that fit into width cells.
+func shorten(s string, width int) string {
+	if ansi.StringWidth(s) <= width {
+		return s
+	}
+	for {
+		i := strings.IndexByte(s, '.')
+		if i < 0 {
+			return s
+		}
+		s = s[i+1:]
+		if ansi.StringWidth(s)+1 <= width {
+			return "…" + s
+		}
+	}
+}

@@ -5,6 +5,9 @@ import (
 
 	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/grpcx/grpcx/internal/tui/editor"
+	"github.com/grpcx/grpcx/internal/tui/response"
 )
 
 // theme is how the screen looks. The colours are the terminal's own sixteen.
@@ -22,6 +25,24 @@ func newTheme() theme {
 		warn:     s().Foreground(lipgloss.Yellow),
 		selected: s().Reverse(true),
 		focus:    s().Foreground(lipgloss.Blue).Bold(true),
+	}
+}
+
+func (t theme) editor() editor.Styles {
+	s := lipgloss.NewStyle
+	return editor.Styles{
+		Key: s().Foreground(lipgloss.Cyan), String: s().Foreground(lipgloss.Green), Number: s().Foreground(lipgloss.Magenta),
+		Literal: s().Foreground(lipgloss.Magenta), Comment: t.dim, LineNumber: t.dim,
+		Problem: s().Foreground(lipgloss.Red).Underline(true), Bracket: s().Bold(true),
+		Popup: s().Foreground(lipgloss.Cyan), Selected: t.selected, Detail: t.dim,
+	}
+}
+
+func (t theme) response() response.Styles {
+	s := lipgloss.NewStyle
+	return response.Styles{
+		Title: t.title, Dim: t.dim, OK: t.good, Warn: t.warn, Error: t.bad, Selected: t.selected, Match: s().Underline(true).Bold(true),
+		Key: s().Foreground(lipgloss.Cyan), String: s().Foreground(lipgloss.Green), Literal: s().Foreground(lipgloss.Magenta),
 	}
 }
 

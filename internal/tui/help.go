@@ -80,8 +80,8 @@ func (m *Model) showPalette() tea.Cmd {
 // barItem is an action as the bar tells of it.
 type barItem struct{ key, short string }
 
-// barItems are the actions of a place, the most wanted first; help is second to none
-// but those of the place itself.
+// barItems are the actions of a place: the first of the table, those of the place
+// alone, and the others.
 func (m *Model) barItems(at place) []barItem {
 	var own, general []barItem
 	for _, a := range m.actions {
@@ -96,7 +96,7 @@ func (m *Model) barItems(at place) []barItem {
 			continue
 		}
 		item := barItem{keyName(key), a.short}
-		if a.places == everywhere || a.places == outside {
+		if own != nil && (a.places == everywhere || a.places == outside) {
 			general = append(general, item)
 		} else {
 			own = append(own, item)
@@ -139,7 +139,7 @@ func (m *Model) bar(width int) string {
 		used += n
 		b.WriteString(text)
 	}
-	return m.theme.dim.Render(fit(b.String()+strings.TrimPrefix(help, ""), width))
+	return m.theme.dim.Render(fit(b.String()+help, width))
 }
 
 // showHealth opens the log of the server's health.

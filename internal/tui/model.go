@@ -50,6 +50,7 @@ type Model struct {
 	call     *traffic.Call // the latest one
 	sent     Request       // what it was made of
 	ticking  bool
+	woken    chan struct{} // holds one if the response has something new to show
 
 	vault   vault
 	history history
@@ -75,10 +76,10 @@ func newModel(ctx context.Context, cfg Config) *Model {
 		}
 	}
 	ctx, cancel := context.WithCancel(ctx)
-	m := &Model{cfg: cfg, ctx: ctx, cancel: cancel, theme: newTheme(), mouse: true}
+	m := &Model{cfg: cfg, ctx: ctx, cancel: cancel, theme: newTheme(), mouse: true, woken: make(chan struct{}, 1)}
 	m.actions = allActions()
-	m.editor = editor.New(editor.Options{})
-	m.response = response.New(response.Options{Secret: cfg.Secret})
+	m.editor = editor.New(editor.Options{Styles: m.theme.editor(), Now: cfg.Now})
+	m.response = response.New(response.Options{Styles: m.theme.response(), Secret: cfg.Secret, Wake: m.wake})
 	m.headers.secret = cfg.Secret
 	m.vault = vault{secret: cfg.Secret, lookup: cfg.LookupEnv}
 	return m
@@ -99,10 +100,31 @@ func (m *Model) close() {
 // Init begins to connect; the first frame does not wait for it.
 func (m *Model) Init() tea.Cmd {
 	if m.cfg.Address == "" {
-		m.askAddress()
-		return m.readSaved()
+		return tea.Batch(m.askAddress(), m.readSaved(), m.awaitWake())
 	}
-	return tea.Batch(m.connect(Target{Address: m.cfg.Address}), m.readSaved())
+	return tea.Batch(m.connect(Target{Address: m.cfg.Address}), m.readSaved(), m.awaitWake())
+}
+
+// wake asks for a frame. It may be called at any time, by anybody.
+func (m *Model) wake() {
+	select {
+	case m.woken <- struct{}{}:
+	default:
+	}
+}
+
+// wakeMsg asks for a frame.
+type wakeMsg struct{}
+
+func (m *Model) awaitWake() tea.Cmd {
+	return func() tea.Msg {
+		select {
+		case <-m.woken:
+			return wakeMsg{}
+		case <-m.ctx.Done():
+			return nil
+		}
+	}
 }
 
 // tickMsg is the pace at which a call under way is looked at.
@@ -137,6 +159,8 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 		return m, m.healthChanged(msg)
 	case foundMsg:
 		return m, m.found(msg)
+	case wakeMsg:
+		return m, m.awaitWake()
 	case tickMsg:
 		return m, m.tick()
 	case endedMsg:

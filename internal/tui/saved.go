@@ -3,6 +3,7 @@ package tui
 import (
 	"errors"
 	"io/fs"
+	"os"
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
@@ -17,10 +18,10 @@ func (m *Model) readSaved() tea.Cmd {
 		return nil
 	}
 	return later(func() func(*Model) tea.Cmd {
-		requests, err := suite.Requests(path)
-		if errors.Is(err, fs.ErrNotExist) {
-			err = nil
+		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+			return func(*Model) tea.Cmd { return nil }
 		}
+		requests, err := suite.Requests(path)
 		return func(m *Model) tea.Cmd {
 			if err != nil {
 				m.say(m.explain(err))

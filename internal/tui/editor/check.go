@@ -155,8 +155,8 @@ func (m *Model) problemToken() (at span) {
 		col += size
 	}
 	at = span{place{p.Line - 1, col}, place{p.Line - 1, col}}
-	if t, ok := tokenAt(line, col); ok {
-		at.to.col = max(t.to, col)
+	if t, ok := lex(line, col); ok && t.from == col {
+		at.to.col = t.to
 	}
 	return at
 }

@@ -34,7 +34,8 @@ func cluster(s string) (size int, shown string, cells int) {
 	if joins(r) {
 		return size, codePoint(r), len(codePoint(r))
 	}
-	seq, cells, size, _ := ansi.GraphemeWidth.DecodeSequenceInString(s[:min(len(s), maxCluster)], ansi.NormalState, nil)
+	seq, cells := ansi.FirstGraphemeCluster(s[:min(len(s), maxCluster)], ansi.GraphemeWidth)
+	size = len(seq)
 	for i, r := range seq {
 		if i > 0 && (r == utf8.RuneError || termtext.Line(string(r)) != string(r)) {
 			seq, size = seq[:i], i

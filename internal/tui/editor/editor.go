@@ -103,6 +103,7 @@ func (m *Model) Revision() uint64 { return m.buffer.revision }
 
 // Undo takes the last change back.
 func (m *Model) Undo() tea.Cmd {
+	m.note = ""
 	m.form.leave()
 	if !m.buffer.undo() {
 		m.note = "nothing to undo"
@@ -112,6 +113,7 @@ func (m *Model) Undo() tea.Cmd {
 
 // Redo does again what Undo took back.
 func (m *Model) Redo() tea.Cmd {
+	m.note = ""
 	m.form.leave()
 	if !m.buffer.redo() {
 		m.note = "nothing to redo"

@@ -65,17 +65,21 @@ func endsWord(line string, at int) bool {
 
 func isSpace(c byte) bool { return c == ' ' || c == '\t' || c == '\r' || c == '\n' }
 
-// tokenAt gives the token that covers the byte at col, or that ends there.
+// tokenAt gives the token that a cursor at col writes on: the one around it, or
+// the text or word that ends there, or else the one that begins there.
 func tokenAt(line string, col int) (token, bool) {
 	var last token
 	found := false
 	for t, ok := lex(line, 0); ok && t.from <= col; t, ok = lex(line, t.to) {
+		if found && last.to == col && (last.kind == text || last.kind == word) {
+			break
+		}
 		if col < t.to {
 			return t, true
 		}
-		last, found = t, t.to == col
+		last, found = t, true
 	}
-	return last, found
+	return last, found && last.to == col
 }
 
 // plain gives lines as JSON for a decoder: comments, and commas before a

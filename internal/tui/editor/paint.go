@@ -116,7 +116,7 @@ func (p *painter) paint(left, right int, fill bool) {
 	}
 }
 
-func (p *painter) styleOf(t token) style {
+func (p painter) styleOf(t token) style {
 	switch t.kind {
 	case comment:
 		return styleComment

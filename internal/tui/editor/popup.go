@@ -20,20 +20,21 @@ type popup struct {
 	picked  bool // by typing, by moving or by asking: enter accepts
 }
 
-// Completing reports whether completions are shown, which then take the keys
-// tab, enter, esc, up and down.
-func (m *Model) Completing() bool { return len(m.popup.items) > 0 }
+// Completing reports whether completions are shown or a value of the form is
+// being written: then tab, enter, esc, up and down are the editor's.
+func (m *Model) Completing() bool { return len(m.popup.items) > 0 || m.form.writing() }
 
 // Complete shows what can be written at the cursor.
-func (m *Model) Complete() {
+func (m *Model) Complete() tea.Cmd {
+	m.note = ""
+	m.touch()
 	if m.form.shown {
-		return
+		return nil
 	}
-	m.offer(true)
-	if !m.Completing() {
+	if m.offer(true); !m.Completing() {
 		m.note = "nothing to complete here"
 	}
-	m.touch()
+	return nil
 }
 
 // offer fills the popup for the place of the cursor, or closes it.

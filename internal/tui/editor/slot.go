@@ -190,8 +190,13 @@ func (m *Model) fieldNamed(md protoreflect.MessageDescriptor, name string) proto
 // anyType gives the type that an object with "@type" holds, nil if it is not
 // said or not known.
 func (m *Model) anyType(object int32) protoreflect.MessageDescriptor {
+	const most = 64 // members to look at
 	t := m.tree()
+	seen := 0
 	for i := range t.children(object) {
+		if seen++; seen > most {
+			break
+		}
 		if n := &t.nodes[i]; n.kind == text && n.named && m.nameOf(i) == "@type" && m.types != nil {
 			mt, err := m.types.FindMessageByURL(unquote(m.textOf(n.value)))
 			if err != nil {

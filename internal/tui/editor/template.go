@@ -62,7 +62,7 @@ func (w *templateWriter) object(md protoreflect.MessageDescriptor, indent string
 		if sentAlways(f) && i != last {
 			w.WriteByte(',')
 		}
-		if hint := hint(ofField(f)); hint != "" {
+		if hint := hint(f); hint != "" {
 			w.WriteString(" // " + termtext.Line(hint))
 		}
 		w.WriteByte('\n')
@@ -169,8 +169,16 @@ func zeroFloat(f protoreflect.FieldDescriptor) string {
 }
 
 // hint says in a comment what a value alone does not: the names of an enum,
-// and the types of what is empty.
-func hint(s slot) string {
+// the types of what is empty, and the oneof that a field is in.
+func hint(f protoreflect.FieldDescriptor) string {
+	hint := valueHint(ofField(f))
+	if o := f.ContainingOneof(); o != nil && !o.IsSynthetic() {
+		return strings.TrimPrefix(hint+", oneof "+string(o.Name()), ", ")
+	}
+	return hint
+}
+
+func valueHint(s slot) string {
 	const longest = 60
 	if s.list || s.entries || s.message != nil && !strings.HasSuffix(special(s.message), "Value") && special(s.message) != "Timestamp" && special(s.message) != "Duration" {
 		return s.typeName()

@@ -177,8 +177,8 @@ func (m *Model) uncomment(from, to int) {
 	}
 	m.expand(i)
 	m.fixCommas(m.tree().nodes[i].parent)
-	m.buffer.moveTo(m.firstValue(m.tree().nodes[i].from))
-	m.oneOnly(i)
+	m.oneOnly()
+	m.buffer.moveTo(m.firstValue(m.buffer.at))
 }
 
 // expand fills an empty message with its template.
@@ -194,20 +194,19 @@ func (m *Model) expand(i int32) {
 	m.patch(n.value.from, n.value.to, w.String())
 }
 
-// oneOnly puts the other members of the member's oneof in comments.
-func (m *Model) oneOnly(i int32) {
+// oneOnly puts the other members of the oneof of the member at the cursor in
+// comments.
+func (m *Model) oneOnly() {
 	for {
-		j := m.rival(i)
-		if j < 0 {
-			return
-		}
-		m.commentOut(j)
-		if j < i {
-			i = m.memberAt(m.buffer.at) // comments are no nodes
-		}
+		i := m.memberAt(m.buffer.at)
 		if i < 0 {
 			return
 		}
+		rival := m.rival(i)
+		if rival < 0 {
+			return
+		}
+		m.commentOut(rival)
 	}
 }
 

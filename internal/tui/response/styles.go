@@ -26,7 +26,7 @@ type Styles struct {
 type paint struct{ before, after string }
 
 func newPaint(s lipgloss.Style) paint {
-	before, after, _ := strings.Cut(s.Render("x"), "x")
+	before, after, _ := strings.Cut(s.Inline(true).Render("x"), "x")
 	return paint{before, after}
 }
 

@@ -71,7 +71,7 @@ func treeActions() []action {
 
 func writingActions() []action {
 	return []action{
-		{[]string{"ctrl+@", "ctrl+space"}, inBody, "complete", "offer completions", write(quietly((*editor.Model).Complete))},
+		{[]string{"ctrl+@", "ctrl+space"}, inBody, "complete", "offer completions", write((*editor.Model).Complete)},
 		{[]string{"ctrl+t"}, inBody, "form", "show the request as a form, or as JSON again", write((*editor.Model).ToggleForm)},
 		{[]string{"ctrl+_", "ctrl+/"}, inBody, "set/unset", "set or unset the field of this line (ctrl+/)", write((*editor.Model).ToggleField)},
 		{[]string{"f3", "m"}, everywhere, "metadata", "show metadata and timeout of the request, or the message again", (*Model).toggleHeaders},
@@ -132,14 +132,6 @@ func write(do func(*editor.Model) tea.Cmd) func(*Model) tea.Cmd {
 			return nil
 		}
 		return do(m.editor)
-	}
-}
-
-// quietly is an action of the editor that leaves nothing to be done later.
-func quietly(do func(*editor.Model)) func(*editor.Model) tea.Cmd {
-	return func(e *editor.Model) tea.Cmd {
-		do(e)
-		return nil
 	}
 }
 

@@ -9,9 +9,7 @@ import (
 func (m *Model) back() tea.Cmd {
 	switch at := m.where(); {
 	case at == inSearch:
-		m.tree.typing = false
-		m.tree.filter = line{}
-		m.tree.rebuild()
+		m.tree.endSearch()
 	case at == inHeader:
 		m.headers.leave()
 	case at == inFind, at == inResponse && m.response.Detail():
@@ -19,8 +17,7 @@ func (m *Model) back() tea.Cmd {
 	case m.running():
 		m.call.Cancel()
 	case at == inTree && m.tree.searching():
-		m.tree.filter = line{}
-		m.tree.rebuild()
+		m.tree.endSearch()
 	case at == inHeaders:
 		m.asHeaders = false
 	case m.zoomed:

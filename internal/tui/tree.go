@@ -120,6 +120,15 @@ func (t *tree) rebuild() {
 	t.at = max(0, min(t.at, len(t.rows)-1))
 }
 
+// endSearch shows all rows again, with the selected one among them.
+func (t *tree) endSearch() {
+	if r, ok := t.selected(); ok && r.method != nil {
+		r.service.open = true
+	}
+	t.typing, t.filter = false, line{}
+	t.rebuild()
+}
+
 func (t *tree) searching() bool { return t.typing || len(t.filter.text) > 0 }
 
 func (t *tree) list() {

@@ -28,7 +28,10 @@ type buffer struct {
 
 func (b *buffer) set(s string) {
 	*b = buffer{lines: split(s), goal: -1, revision: b.revision + 1}
-	b.size = len(s)
+	b.size = len(b.lines) - 1
+	for _, line := range b.lines {
+		b.size += len(line)
+	}
 }
 
 // split makes lines of a text, whichever line breaks it has.

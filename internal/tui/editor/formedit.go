@@ -37,10 +37,9 @@ func (m *Model) toggleRow() tea.Cmd {
 func (m *Model) setRow(r row) tea.Cmd {
 	return m.edit(func() {
 		if r.in == 0 {
-			if m.tree().nodes[0].first >= 0 || !m.replace(m.buffer.end(), m.buffer.end(), "{}") {
+			if r.in = m.begin(); r.in <= 0 {
 				return
 			}
-			r.in = m.tree().nodes[0].first
 		}
 		if from, to, ok := m.inComment(r); ok {
 			m.uncomment(from, to)
@@ -54,6 +53,21 @@ func (m *Model) setRow(r row) tea.Cmd {
 			m.oneOnly()
 		}
 	})
+}
+
+// begin puts an empty object into a text without any value and gives it.
+func (m *Model) begin() int32 {
+	if m.tree().nodes[0].first >= 0 {
+		return 0
+	}
+	object, end := "{}", m.buffer.end()
+	if end.col > 0 {
+		object = "\n{}" // not into a comment
+	}
+	if !m.replace(end, end, object) {
+		return 0
+	}
+	return m.tree().nodes[0].first
 }
 
 // inComment finds the comment of a field directly in its object.
@@ -210,6 +224,8 @@ func (m *Model) remove(i int32) {
 	switch rest, more := lex(tail, 0); {
 	case strings.TrimSpace(head) == "" && (!more || rest.kind == comment) && to.line+1 < len(m.buffer.lines):
 		from, to = place{from.line, 0}, place{to.line + 1, 0}
+	case more && strings.TrimSpace(head) != "" && (rest.kind == '}' || rest.kind == ']'):
+		from.col = len(strings.TrimRight(head, " \t"))
 	case more:
 		to.col += rest.from
 	}

@@ -48,6 +48,8 @@ func BenchmarkKey1MBOneLine(b *testing.B) {
 func BenchmarkCheck2000(b *testing.B) {
 	m := newModel(b, "Ask", body(2000))
 	for b.Loop() {
-		m.reader().read(m.buffer.lines)
+		if _, problem := m.reader().read(m.buffer.lines); problem != nil {
+			b.Fatal(problem)
+		}
 	}
 }

@@ -96,6 +96,9 @@ func (m *Model) Status() string {
 	return "✓ valid"
 }
 
+// maxMessages is how many messages a text may have.
+const maxMessages = 100_000
+
 // A reader turns text into messages.
 type reader struct {
 	md     protoreflect.MessageDescriptor
@@ -120,18 +123,27 @@ func (r reader) read(lines []string) ([][]byte, *message.Error) {
 		if err != nil {
 			return nil, asProblem(err)
 		}
+		if len(wire) == maxMessages {
+			return nil, &message.Error{Msg: fmt.Sprintf("more than %d messages", maxMessages)}
+		}
 		wire = append(wire, one)
 	}
 	if len(wire) > 1 && !r.stream {
-		t := parse(lines)
-		second := t.nodes[t.nodes[t.nodes[0].first].next]
-		return nil, &message.Error{
-			Line: second.from.line + 1,
-			Col:  utf8.RuneCountInString(lines[second.from.line][:second.from.col]) + 1,
-			Msg:  fmt.Sprintf("%s takes one request, this is another", r.method),
-		}
+		return nil, r.another(lines)
 	}
 	return wire, nil
+}
+
+// another is the problem of a second message where one is wanted.
+func (r reader) another(lines []string) *message.Error {
+	e := &message.Error{Msg: r.method + " takes one request, this is another"}
+	t := parse(lines)
+	if t.tooLarge {
+		return e
+	}
+	second := t.nodes[t.nodes[t.nodes[0].first].next].from
+	e.Line, e.Col = second.line+1, utf8.RuneCountInString(lines[second.line][:second.col])+1
+	return e
 }
 
 func asProblem(err error) *message.Error {

@@ -28,7 +28,7 @@ func TestStatus(t *testing.T) {
 		{"comments and commas", "Tell", "{ // a \"}\n  \"name\": \"//\", // b\n  // \"age\": 1\n}", "✓ valid"},
 		{"several messages", "Feed", `{} {} []`, "✓ valid, 2 messages"},
 		{"a list of messages", "Feed", `[{}, {"age": 1},]`, "✓ valid, 2 messages"},
-		{"unknown field", "Tell", "{\n  \"nmae\": 1\n}", `✗ 2:3: unknown field "nmae"; did you mean "name"?`},
+		{"unknown field", "Tell", "{\n  \"nam\": 1\n}", `✗ 2:3: unknown field "nam"; did you mean "name"?`},
 		{"more than one message", "Tell", "{}\n  {}", "✗ 2:3: Tell takes one request, this is another"},
 		{"a comma alone", "Tell", "{,}", "✗ 1:2"},
 		{"two commas", "Tell", `{"age": 1,,}`, "✗ 1:11"},
@@ -53,13 +53,15 @@ func TestStatus(t *testing.T) {
 }
 
 func TestProblemIsMarked(t *testing.T) {
-	m := newModel(t, "Tell", "{\n  \"nmae\": 1\n}")
-	m.Messages()
-	if got, want := m.problemToken(), (span{place{1, 2}, place{1, 8}}); got != want {
+	m := newModel(t, "Tell", "{\n  \"nam\": 1\n}")
+	if _, err := m.Messages(); err == nil {
+		t.Fatal("valid")
+	}
+	if got, want := m.problemToken(), (span{place{1, 2}, place{1, 7}}); got != want {
 		t.Errorf("%v, want %v", got, want)
 	}
 	press(m, "<ctrl+end>")
-	if !m.GotoProblem() || show(m) != "{\n  |\"nmae\": 1\n}" {
+	if !m.GotoProblem() || show(m) != "{\n  |\"nam\": 1\n}" {
 		t.Errorf("the cursor is not at the problem: %s", show(m))
 	}
 }
@@ -164,5 +166,26 @@ func TestWants(t *testing.T) {
 		if !m.Completing() || !m.Wants(keyNamed(name)) {
 			t.Errorf("%s is not wanted with completions", name)
 		}
+	}
+}
+
+// A text that has more parts than an editor can know is still a text.
+func TestTooManyParts(t *testing.T) {
+	for name, text := range map[string]string{
+		"nested":   strings.Repeat("[", maxNodes+1),
+		"messages": strings.Repeat("{}\n", maxNodes+1),
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := newModel(t, "Feed", text)
+			press(m, "<ctrl+end><complete><toggle>\"a<enter><form><enter>")
+			checkFrame(t, m.View(40, 10, true), 40, 10)
+			press(m, "<form>")
+			if got := m.Text(); got != text+"\"a\n\"" {
+				t.Errorf("it became %.20q… of %d bytes", got, len(got))
+			}
+			if _, err := m.Messages(); err == nil {
+				t.Error("it is valid")
+			}
+		})
 	}
 }

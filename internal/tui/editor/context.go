@@ -23,6 +23,9 @@ func (m *Model) context(at place) (c context, ok bool) {
 		return context{}, false
 	}
 	t := m.tree()
+	if t.tooLarge {
+		return context{}, false
+	}
 	c = context{in: t.inside(at), member: -1, token: span{at, at}}
 	c.within = m.slotOf(c.in)
 	if on && (tok.kind == text || tok.kind == word) && at.col > tok.from {

@@ -92,6 +92,8 @@ func (m *Model) Text() string { return m.buffer.text() }
 
 // SetText replaces the text, as one step that Undo takes back.
 func (m *Model) SetText(text string) tea.Cmd {
+	m.note = ""
+	m.form.leave()
 	at := m.buffer.at
 	m.replace(place{}, m.buffer.end(), strings.Join(split(text), "\n"))
 	m.buffer.moveTo(m.buffer.clamp(at))

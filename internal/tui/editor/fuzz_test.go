@@ -90,7 +90,9 @@ func FuzzKeys(f *testing.F) {
 				}
 			}
 			if len(m.form.rows) > 0 && r.IntN(20) == 0 {
-				m.Messages()
+				if wire, err := m.Messages(); err != nil && wire != nil {
+					t.Fatal("messages and an error")
+				}
 			}
 		}
 		checkTree(t, m)

@@ -4,7 +4,7 @@ import "strings"
 
 const (
 	maxChanges = 10_000
-	maxHistory = 64 << 20 // bytes of removed and inserted text
+	maxHistory = 32 << 20 // bytes of removed and inserted text
 )
 
 // A change is one replacement that can be undone.

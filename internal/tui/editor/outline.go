@@ -35,7 +35,10 @@ func (n *node) end() place {
 type tree struct {
 	revision uint64
 	nodes    []node
+	tooLarge bool // there are more than maxNodes, and no node but the root is kept
 }
+
+const maxNodes = 1 << 18
 
 // tree gives the structure of the text as it is now.
 func (m *Model) tree() *tree {
@@ -54,13 +57,19 @@ func parse(lines []string) *tree {
 }
 
 func (t *tree) grow(lines []string) {
+	root := node{parent: -1, first: -1, last: -1, next: -1}
 	p := parser{t: t, pending: -1}
-	t.nodes = append(t.nodes[:0], node{parent: -1, first: -1, last: -1, next: -1})
+	t.nodes, t.tooLarge = append(t.nodes[:0], root), false
 	for i, line := range lines {
 		for tok, ok := lex(line, 0); ok; tok, ok = lex(line, tok.to) {
-			if tok.kind != comment {
-				p.take(lines, i, tok)
+			if tok.kind == comment {
+				continue
 			}
+			if len(t.nodes) > maxNodes {
+				t.nodes, t.tooLarge = []node{root}, true
+				return
+			}
+			p.take(lines, i, tok)
 		}
 	}
 	last := len(lines) - 1

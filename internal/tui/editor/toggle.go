@@ -57,8 +57,8 @@ func (m *Model) memberAt(at place) int32 {
 	return -1
 }
 
-// commentOut puts a member in a comment and gives the first line of it.
-func (m *Model) commentOut(i int32) int {
+// commentOut puts a member in a comment.
+func (m *Model) commentOut(i int32) {
 	m.isolate(i)
 	t := m.tree()
 	n := &t.nodes[i]
@@ -84,7 +84,6 @@ func (m *Model) commentOut(i int32) int {
 	}
 	m.buffer.moveTo(m.buffer.clamp(at))
 	m.fixCommas(m.tree().inside(place{from, 0}))
-	return from
 }
 
 // isolate gives a member lines of its own.

@@ -7,13 +7,13 @@ import (
 
 // A screen is the last frame, and where the cursor is in it.
 type screen struct {
-	stale          bool
-	width, height  int
-	focused        bool
-	frame          string
-	x, y           int
-	visible        bool
-	gutter, offset int // cells before the text, lines above it
+	stale         bool
+	width, height int
+	focused       bool
+	frame         string
+	x, y          int
+	visible       bool
+	gutter        int // cells before the text
 }
 
 // View draws the editor: exactly height lines, each of at most width cells.

@@ -20,7 +20,7 @@ func scenes(t *testing.T) map[string]*Model {
 	fresh := newModel(t, "Tell", "")
 	popup := at(t, "Ask", "{\n  \"age\": 1\n  |\n}")
 	press(popup, `"s`)
-	wrong := newModel(t, "Tell", "{\n  \"nmae\": \"x\"\n}")
+	wrong := newModel(t, "Tell", "{\n  \"nam\": \"x\"\n}")
 	if _, err := wrong.Messages(); err == nil {
 		t.Fatal("the text is valid")
 	}

@@ -126,7 +126,7 @@ func (m *Model) Follow() {
 		m.choose(m.list.selected)
 		return
 	}
-	m.detail.open = false
+	m.detail.open, m.typing = false, false
 	m.followNewest()
 }
 
@@ -202,7 +202,7 @@ func (m *Model) Search() {
 }
 
 // Typing reports whether a search is being typed, so that keys belong to Update.
-func (m *Model) Typing() bool { return m.typing }
+func (m *Model) Typing() bool { return m.typing && m.document() != nil }
 
 // NextMatch goes to the next place that the search has found.
 func (m *Model) NextMatch() { m.moveMatch(1) }
@@ -301,11 +301,11 @@ func (m *Model) StopSaving() error {
 func (m *Model) Update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.KeyPressMsg:
-		if m.typing {
+		if m.Typing() {
 			m.typeKey(msg)
 		}
 	case tea.PasteMsg:
-		if m.typing {
+		if m.Typing() {
 			m.typeText(msg.Content)
 		}
 	case tea.MouseWheelMsg:
@@ -323,10 +323,6 @@ func (m *Model) Update(msg tea.Msg) tea.Cmd {
 
 func (m *Model) typeKey(key tea.KeyPressMsg) {
 	d := m.document()
-	if d == nil {
-		m.typing = false
-		return
-	}
 	m.changed++
 	switch key.String() {
 	case "enter":
@@ -351,7 +347,7 @@ func (m *Model) typeText(text string) {
 	const maxQuery = 256
 	d := m.document()
 	first, _, _ := strings.Cut(text, "\n")
-	if query := termtext.Line(first); d != nil && query != "" && len(d.query)+len(query) <= maxQuery {
+	if query := termtext.Line(first); query != "" && len(d.query)+len(query) <= maxQuery {
 		m.changed++
 		d.search(d.query + query)
 	}

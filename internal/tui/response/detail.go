@@ -31,10 +31,10 @@ type detailKey struct {
 
 // What is shown of a message: in full is one that nobody needs to save.
 const (
-	detailBudget = 1 << 20  // characters of JSON
-	followBudget = 16 << 10 // of JSON that changes under the reader's eyes
-	valueBudget  = 64 << 10 // of one string
-	hexBudget    = 256 << 10
+	detailBudget = 256 << 10 // characters of JSON
+	followBudget = 16 << 10  // of JSON that changes under the reader's eyes
+	valueBudget  = 64 << 10  // of one string
+	hexBudget    = 256 << 10 // bytes
 )
 
 // drawDetail returns height rows of the selected message.

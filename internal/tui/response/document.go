@@ -81,10 +81,7 @@ func (d *document) wrap(width int) {
 	for i, l := range d.lines {
 		from := 0
 		for {
-			n, _ := prefix(l.text[from:], width)
-			if n == 0 && from < len(l.text) { // a character wider than the pane
-				n, _ = cluster(l.text[from:])
-			}
+			n := rowLength(l.text[from:], width, l.kind != jsonLine)
 			d.rows = append(d.rows, row{i, from, from + n})
 			if from += n; from >= len(l.text) {
 				break
@@ -94,6 +91,21 @@ func (d *document) wrap(width int) {
 	if anchor != (place{}) {
 		d.top = d.rowOf(anchor)
 	}
+}
+
+// rowLength returns how many bytes of text, one character at least, are the next
+// row: words stay whole where they can.
+func rowLength(text string, width int, words bool) int {
+	n, _ := prefix(text, width)
+	if n == 0 && text != "" { // a character wider than the pane
+		n, _ = cluster(text)
+	}
+	if words && n < len(text) && text[n] != ' ' {
+		if space := strings.LastIndexByte(text[:n], ' ') + 1; strings.TrimSpace(text[:space]) != "" {
+			return space
+		}
+	}
+	return n
 }
 
 // rowOf returns the row that a place begins in.

@@ -120,7 +120,8 @@ func (m *Model) Tick() bool {
 		return false
 	}
 	s := m.call.Snapshot()
-	if s.State == m.snap.State && s.Rate > fastRate && s.Elapsed-m.snap.Elapsed < fastRefresh {
+	same := s.State == m.snap.State && s.Recording == m.snap.Recording
+	if same && s.Rate > fastRate && s.Elapsed-m.snap.Elapsed < fastRefresh {
 		return true
 	}
 	m.take(s)
@@ -139,7 +140,7 @@ func (m *Model) take(s traffic.Snapshot) {
 		m.openResponse()
 	}
 	if s.State == traffic.Done && s.Received == 0 && s.Status.Code() != codes.OK && !m.chosen {
-		m.tab = Status
+		m.tab, m.typing = Status, false
 	}
 }
 

@@ -58,7 +58,7 @@ func (m *Model) DetailView(width, height int, focused bool) string {
 		return m.view.beside
 	}
 	var rows []string
-	if m.typing && m.document() == &m.detail.document {
+	if m.Typing() && m.document() == &m.detail.document {
 		rows = append(m.drawDetail(width, height-1), m.searchLine(width))
 	} else {
 		rows = m.drawDetail(width, height)
@@ -78,7 +78,7 @@ func (m *Model) draw(width, height int, focused bool) []string {
 	if height > 1 {
 		rows = append(rows, m.statusLine(width))
 	}
-	prompt := m.typing && !(m.tab == Messages && m.detail.beside) && height > 2
+	prompt := m.Typing() && !(m.tab == Messages && m.detail.beside) && height > 2
 	room := height - len(rows)
 	if prompt {
 		room--

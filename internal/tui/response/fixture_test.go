@@ -2,6 +2,7 @@ package response
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -138,7 +139,9 @@ func inBubble(t *testing.T, f func(t *testing.T, cc *grpc.ClientConn)) {
 		defer func() {
 			cc.Close()
 			server.Stop()
-			<-served
+			if err := <-served; err != nil && !errors.Is(err, grpc.ErrServerStopped) { // stopped before it began
+				t.Errorf("serve: %v", err)
+			}
 		}()
 		f(t, cc)
 	})

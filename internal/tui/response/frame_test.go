@@ -81,7 +81,9 @@ func callHostile(t testing.TB, text string, wire []byte) *traffic.Call {
 	go func() { served <- server.Serve(l) }()
 	defer func() {
 		server.Stop()
-		<-served
+		if err := <-served; err != nil {
+			t.Errorf("serve: %v", err)
+		}
 	}()
 	cc, err := grpc.NewClient(l.Addr().String(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 	if err != nil {

@@ -142,7 +142,7 @@ func (m *Model) statusLine(width int) string {
 		rest += "  paused"
 	}
 	// The counts stand whatever the server's message is.
-	room := max(width/3, width-cells(counts+rest))
+	room := max(width/2, width-cells(counts+rest))
 	mark, used := fit(mark, room)
 	counts, more := fit(counts, width-used)
 	rest, _ = fit(rest, width-used-more)

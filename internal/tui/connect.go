@@ -10,6 +10,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/grpcx/grpcx/internal/describe"
+	"github.com/grpcx/grpcx/internal/message"
 )
 
 // linkState is how far the way to the server has come.
@@ -107,6 +108,14 @@ func (m *Model) connected(msg connectedMsg) tea.Cmd {
 
 // noReflection reports whether files would help.
 func (l *link) noReflection() bool { return errors.Is(l.err, describe.ErrNoReflection) }
+
+// types finds what Any messages hold; nil where there is no schema.
+func (l *link) types() message.Resolver {
+	if l.session == nil || l.session.Source == nil {
+		return nil
+	}
+	return l.session.Source.Types()
+}
 
 // notGRPC reports whether what answered was a server of plain HTTP/2. grpc-go makes
 // UNIMPLEMENTED of its 404, and UNKNOWN of a page.

@@ -24,7 +24,7 @@ func TestUnaryCall(t *testing.T) {
 	s.press("ctrl+s")
 	s.see("✓ OK")
 	s.see(`"email": "ada@example.com"`)
-	s.press("1", "esc")
+	s.press("1", "esc", "end")
 	s.see("▸ History  2")
 }
 

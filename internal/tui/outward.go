@@ -145,21 +145,25 @@ func (m *Model) askGenerate() tea.Cmd {
 	}
 	services, what := m.chosenService()
 	m.overlay = newPrompt("Generate TypeScript into", "src/gen", "a client of "+what,
-		func(m *Model, dir string) tea.Cmd {
-			m.say("generating …")
-			if m.link.session == nil {
-				return nil
-			}
-			ctx, source, generate := m.link.ctx, m.link.session.Source, m.cfg.Generate
-			return later(func() func(*Model) tea.Cmd {
-				said, err := generate(ctx, source, services, dir)
-				return func(m *Model) tea.Cmd {
-					m.report(err, said)
-					return nil
-				}
-			})
-		})
+		func(m *Model, dir string) tea.Cmd { return m.generateInto(services, dir) })
 	return nil
+}
+
+// generateInto writes a client of the services, of all of them without any.
+func (m *Model) generateInto(services []string, dir string) tea.Cmd {
+	if m.cfg.Generate == nil || m.link.state != ready {
+		m.say("there is nothing to generate a client of")
+		return nil
+	}
+	m.say("generating …")
+	ctx, source, generate := m.link.ctx, m.link.session.Source, m.cfg.Generate
+	return later(func() func(*Model) tea.Cmd {
+		said, err := generate(ctx, source, services, dir)
+		return func(m *Model) tea.Cmd {
+			m.report(err, said)
+			return nil
+		}
+	})
 }
 
 // chosenService is the service of the selected row, or all of them.

@@ -32,12 +32,14 @@ func (m *Model) readSaved() tea.Cmd {
 	})
 }
 
+const savedSection = "Saved"
+
 func (m *Model) listSaved(requests []suite.Request) {
 	var all []kept
 	for _, r := range requests {
 		all = append(all, kept{name: r.Name, note: methodName(r.Method), request: fromSuite(r)})
 	}
-	m.tree.setSection("Saved", all)
+	m.tree.setSection(savedSection, all)
 }
 
 // saveRequest asks under which name, and in which file, to save the request.

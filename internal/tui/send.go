@@ -71,7 +71,7 @@ func (m *Model) messages() (texts []string, wires [][]byte, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	types := m.link.session.Source.Types()
+	types := m.link.types()
 	encoder := message.NewEncoder(m.method.Input(), message.EncodeOptions{Format: message.JSON, Types: types})
 	for _, wire := range written {
 		text, err := encoder.Append(nil, wire)
@@ -101,10 +101,8 @@ func (m *Model) start(texts []string, wires [][]byte) tea.Cmd {
 		m.say("not sent: " + m.explain(err))
 		return nil
 	}
-	if m.running() {
-		m.call.Cancel()
-	}
-	types := m.link.session.Source.Types()
+	m.drop()
+	types := m.link.types()
 	call := traffic.Start(m.link.ctx, m.link.session.Conn, traffic.Options{
 		Method: m.method, Metadata: md, Timeout: m.headers.timeout, Requests: wires, Types: types,
 	})
@@ -119,6 +117,14 @@ func (m *Model) start(texts []string, wires [][]byte) tea.Cmd {
 		<-call.Ended()
 		return endedMsg{call}
 	})
+}
+
+// drop cancels the call that may be under way, and keeps its request.
+func (m *Model) drop() {
+	if m.running() {
+		m.call.Cancel()
+		m.remember()
+	}
 }
 
 // sendMore queues further messages of the stream.
@@ -198,12 +204,17 @@ func (m *Model) again() tea.Cmd {
 	return m.take(last, true)
 }
 
+// path is the method that is open: pkg.Service/Method.
+func (m *Model) path() string {
+	return string(m.method.Parent().FullName()) + "/" + string(m.method.Name())
+}
+
 // request is what is open, as it can be kept; texts are its messages.
 func (m *Model) request(texts []string) Request {
 	return Request{
 		Address:  m.link.target.Address,
 		Files:    m.link.target.Files,
-		Method:   string(m.method.Parent().FullName()) + "/" + string(m.method.Name()),
+		Method:   m.path(),
 		Headers:  append(m.vault.hideHeaders(m.cfg.Headers), m.vault.hideHeaders(m.headers.list)...),
 		Timeout:  m.headers.timeout,
 		Messages: texts,
@@ -232,7 +243,7 @@ func (m *Model) remember() {
 		return
 	}
 	s := m.call.Snapshot()
-	outcome := s.State.String()
+	outcome := traffic.CancelledByYou.String()
 	if s.Status != nil && s.State == traffic.Done {
 		outcome = codeName(s.Status.Code())
 	}

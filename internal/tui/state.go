@@ -76,7 +76,7 @@ func (m *Model) resume() tea.Cmd {
 	}
 	text, focus, asHeaders := m.editor.Text(), m.focus, m.asHeaders
 	headers, timeout := m.headers.list, m.headers.timeout
-	cmd := m.take(Request{Method: string(m.method.Parent().FullName()) + "/" + string(m.method.Name()), Messages: []string{text}, Headers: headers, Timeout: timeout}, false)
+	cmd := m.take(Request{Method: m.path(), Messages: []string{text}, Headers: headers, Timeout: timeout}, false)
 	m.focus, m.asHeaders = focus, asHeaders
 	return cmd
 }
@@ -84,12 +84,15 @@ func (m *Model) resume() tea.Cmd {
 func (m *Model) askAddress() tea.Cmd {
 	m.overlay = newPrompt("Connect to", m.link.target.Address,
 		"host:port (TLS), grpc://host:port (plaintext), unix:/path, or demo: a server inside this process",
-		func(m *Model, address string) tea.Cmd {
-			m.method, m.picking, m.call = nil, nil, nil
-			m.response.SetCall(nil, nil)
-			m.focus = treePane
-			m.sent = Request{}
-			return m.connect(Target{Address: address})
-		})
+		(*Model).goTo)
 	return nil
+}
+
+// goTo leaves the server, with all that was open, for another one.
+func (m *Model) goTo(address string) tea.Cmd {
+	m.drop()
+	m.method, m.picking, m.call, m.sent = nil, nil, nil, Request{}
+	m.response.SetCall(nil, nil)
+	m.focus = treePane
+	return m.connect(Target{Address: address})
 }

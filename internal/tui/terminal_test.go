@@ -208,8 +208,10 @@ func config(t testing.TB, address string) Config {
 	return Config{
 		Address: address,
 		Connect: connectPlain,
-		Secret:  func(name string) bool { return name == "authorization" || strings.Contains(strings.ToLower(name), "password") },
-		Now:     func() time.Time { return time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC) },
+		Secret: func(name string) bool {
+			return name == "authorization" || strings.Contains(strings.ToLower(name), "password")
+		},
+		Now: func() time.Time { return time.Date(2026, 3, 4, 5, 6, 7, 0, time.UTC) },
 	}
 }
 
@@ -251,5 +253,7 @@ func (s *terminal) open(method string) {
 	s.press("/")
 	s.write(method)
 	s.press("enter")
-	s.until(method, func() bool { return s.m.picking == nil && s.m.method != nil && string(s.m.method.Name()) == method[strings.LastIndex(method, "/")+1:] })
+	s.until(method, func() bool {
+		return s.m.picking == nil && s.m.method != nil && string(s.m.method.Name()) == method[strings.LastIndex(method, "/")+1:]
+	})
 }

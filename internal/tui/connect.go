@@ -96,11 +96,11 @@ func (m *Model) connected(msg connectedMsg) tea.Cmd {
 		m.link.health = Health{State: "connected", Reached: true}
 	case msg.session == nil:
 		m.link.state = failed
-		return nil
+		return m.arrived()
 	default:
 		m.link.state = schemaless
 		m.link.health = Health{State: "connected", Reached: true}
-		return m.watchHealth()
+		return tea.Batch(m.watchHealth(), m.arrived())
 	}
 	m.tree.setServices(msg.services)
 	return tea.Batch(m.loadMethods(msg.services), m.watchHealth(), m.resume())
@@ -192,6 +192,7 @@ func (m *Model) methodsLoaded(msg methodsMsg) tea.Cmd {
 	}
 	if msg.number == m.link.number {
 		m.tree.setMethods(msg.loaded)
+		next = tea.Batch(next, m.arrived())
 	}
 	return next
 }

@@ -50,6 +50,11 @@ func (m *Model) key(k tea.KeyPressMsg) tea.Cmd {
 	if m.overlay != nil {
 		return m.overlay.key(m, k)
 	}
+	if m.awaiting && k.String() != "esc" && k.String() != "ctrl+c" {
+		m.typeAhead(k)
+		return nil
+	}
+	m.awaiting = false
 	at := m.where()
 	if at == inBody && m.picking == nil && m.editor.Wants(k) {
 		return m.edit(k)
@@ -87,12 +92,16 @@ const maxTyped = 512
 // edit gives a message to the editor, now or when its method is there.
 func (m *Model) edit(msg tea.Msg) tea.Cmd {
 	if m.picking != nil {
-		if len(m.typed) < maxTyped {
-			m.typed = append(m.typed, msg)
-		}
+		m.typeAhead(msg)
 		return nil
 	}
 	return m.editor.Update(msg)
+}
+
+func (m *Model) typeAhead(msg tea.Msg) {
+	if len(m.typed) < maxTyped {
+		m.typed = append(m.typed, msg)
+	}
 }
 
 func (m *Model) searchKey(k tea.KeyPressMsg) {
@@ -112,6 +121,10 @@ func (m *Model) searchKey(k tea.KeyPressMsg) {
 
 func (m *Model) paste(msg tea.PasteMsg) tea.Cmd {
 	m.notice = ""
+	if m.awaiting {
+		m.typeAhead(msg)
+		return nil
+	}
 	if m.overlay != nil {
 		m.overlay.paste(m, msg.Content)
 		return nil

@@ -32,7 +32,6 @@ type Model struct {
 	zoomed, mouse bool
 	overlay       overlay // what lies over the screen and takes the keys; nil for nothing
 	notice        string  // in the bar's place until the next key
-	painted       cache
 
 	link      link
 	healthLog []healthChange
@@ -41,6 +40,7 @@ type Model struct {
 	method    protoreflect.MethodDescriptor // of the request; nil before one is picked
 	picking   *pick                         // a method on its way
 	typed     []tea.Msg                     // for its editor
+	awaiting  bool                          // the search's first method is to be opened when it is known
 	number    int                           // of the latest pick
 	editor    *editor.Model
 	headers   headers

@@ -1,10 +1,12 @@
 package tui
 
 import (
+	"context"
 	"strings"
 	"testing"
 
 	"github.com/grpcx/grpcx/internal/tui/traffic"
+	"github.com/grpcx/grpcx/testserver"
 )
 
 func TestUnaryCall(t *testing.T) {
@@ -79,4 +81,22 @@ func TestTypedAhead(t *testing.T) {
 	if s.over || !strings.Contains(s.m.editor.Text(), `"q Ada"`) {
 		t.Errorf("over %v, the text is %s", s.over, s.m.editor.Text())
 	}
+}
+
+// TestTypedBeforeConnect types a search, enter and text before there is a
+// connection; all of it comes to where it was meant for.
+func TestTypedBeforeConnect(t *testing.T) {
+	server := testserver.Start(t, testserver.Config{})
+	cfg := config(t, server.Addr())
+	gate := make(chan struct{})
+	cfg.Connect = func(ctx context.Context, target Target) (*Session, error) {
+		<-gate
+		return connectPlain(ctx, target)
+	}
+	s := newTerminal(t, cfg, 80, 24)
+	s.see("connecting")
+	s.press("/")
+	s.write("createuser\nquit?")
+	close(gate)
+	s.see(`"name": "quit?"`)
 }

@@ -31,6 +31,9 @@ type foundMsg struct {
 func (m *Model) open() tea.Cmd {
 	r, ok := m.tree.selected()
 	switch {
+	case !ok && m.tree.typing && m.loading():
+		m.awaiting, m.typed = true, nil
+		return nil
 	case !ok:
 		if m.link.state == schemaless || m.link.state == failed {
 			return m.mend()
@@ -47,6 +50,28 @@ func (m *Model) open() tea.Cmd {
 	}
 	m.tree.typing = false
 	return m.pick(pick{path: string(r.service.name) + "/" + string(r.method.Name)})
+}
+
+// loading reports whether there may be methods that are not known yet.
+func (m *Model) loading() bool {
+	return m.link.state == connecting || m.link.state == ready && m.tree.loaded < len(m.tree.services)
+}
+
+// arrived opens the method that enter was pressed for before it was known, and
+// types what came after that.
+func (m *Model) arrived() tea.Cmd {
+	if !m.awaiting || m.loading() {
+		return nil
+	}
+	m.awaiting = false
+	typed := m.typed
+	if len(m.tree.rows) == 0 || m.link.state != ready {
+		m.typed = nil
+		return nil
+	}
+	cmd := m.open()
+	m.typed = typed
+	return cmd
 }
 
 // take opens a request that was kept.

@@ -5,22 +5,10 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
-	"charm.land/lipgloss/v2"
 	"github.com/charmbracelet/x/ansi"
 
 	"github.com/grpcx/grpcx/internal/termtext"
 )
-
-// cache holds the panes as they were drawn last. The view is asked for after every
-// message; a pane is drawn anew only if what it depends on has changed.
-type cache [panes + 1]struct{ key, block string }
-
-func (c *cache) get(i pane, key string, draw func() string) string {
-	if c[i].key != key || c[i].block == "" {
-		c[i].key, c[i].block = key, draw()
-	}
-	return c[i].block
-}
 
 func (m *Model) layout() layout { return arrange(m.width, m.height, m.focus, m.zoomed) }
 
@@ -176,7 +164,11 @@ func (m *Model) drawDetail(r rect) string {
 	in := r.inside()
 	focused := m.focus == responsePane
 	lines := strings.Split(m.response.DetailView(in.w, in.h, focused && m.response.Detail()), "\n")
-	return m.theme.box(m.response.DetailTitle(), "", lines, r.w, r.h, focused && m.response.Detail())
+	title := m.response.DetailTitle()
+	if title == "" {
+		title = "Message"
+	}
+	return m.theme.box(title, "", lines, r.w, r.h, focused && m.response.Detail())
 }
 
 // cover draws the overlay over the screen.
@@ -188,12 +180,15 @@ func (m *Model) cover(screen string) (covered string, cursor *tea.Cursor) {
 		lines[i] = " " + fit(l, w-4) + " "
 	}
 	left, top := (m.width-w)/2, max(1, (m.height-h)/3)
-	box := m.theme.box(title, "", lines, w, h, true)
-	covered = lipgloss.NewCompositor(lipgloss.NewLayer(screen), lipgloss.NewLayer(box).X(left).Y(top).Z(1)).Render()
+	rows := strings.Split(screen, "\n")
+	for i, l := range strings.Split(m.theme.box(title, "", lines, w, h, true), "\n") {
+		row := rows[top+i]
+		rows[top+i] = fit(ansi.Truncate(row, left, ""), left) + l + fit(ansi.TruncateLeft(row, left+w, ""), m.width-left-w)
+	}
 	if y >= 0 {
 		cursor = tea.NewCursor(left+2+min(x, w-5), top+1+y)
 	}
-	return covered, cursor
+	return strings.Join(rows, "\n"), cursor
 }
 
 // cursor is the real cursor: where text is typed, or on the selected row, where

@@ -173,7 +173,8 @@ func TestWants(t *testing.T) {
 func TestTooManyParts(t *testing.T) {
 	for name, text := range map[string]string{
 		"nested":   strings.Repeat("[", maxNodes+1),
-		"messages": strings.Repeat("{}\n", maxNodes+1),
+		"crossed":  strings.Repeat("[", maxNodes/4) + strings.Repeat("}", maxNodes),
+		"messages": strings.Repeat("{}\n", maxMessages+1),
 	} {
 		t.Run(name, func(t *testing.T) {
 			m := newModel(t, "Feed", text)

@@ -87,6 +87,8 @@ type parser struct {
 	t       *tree
 	cur     int32 // the object or list that is open, or the root
 	pending int32 // the member of cur that lacks its value, -1: none
+	objects int   // that are open
+	lists   int
 }
 
 func (p *parser) take(lines []string, line int, tok token) {
@@ -98,6 +100,7 @@ func (p *parser) take(lines []string, line int, tok token) {
 		n := &p.t.nodes[i]
 		n.kind, n.value = tok.kind, at
 		p.cur, p.pending = i, -1
+		*p.open(tok.kind)++
 	case '}', ']':
 		p.close(tok.kind, at)
 	case ':':
@@ -158,6 +161,14 @@ func (p *parser) add(at span) int32 {
 	return i
 }
 
+// open counts what an opening bracket began and nothing has ended.
+func (p *parser) open(bracket byte) *int {
+	if bracket == '{' {
+		return &p.objects
+	}
+	return &p.lists
+}
+
 // close ends the innermost object or list that the bracket fits, and what is
 // open within it.
 func (p *parser) close(bracket byte, at span) {
@@ -165,17 +176,16 @@ func (p *parser) close(bracket byte, at span) {
 	if bracket == ']' {
 		opener = '['
 	}
-	nodes := p.t.nodes
-	match := p.cur
-	for match != 0 && nodes[match].kind != opener {
-		match = nodes[match].parent
-	}
-	if match == 0 {
+	if *p.open(opener) == 0 {
 		return
 	}
-	for i := p.cur; i != match; i = nodes[i].parent {
-		nodes[i].value.to = at.from
+	nodes := p.t.nodes
+	match := p.cur
+	for ; nodes[match].kind != opener; match = nodes[match].parent {
+		nodes[match].value.to = at.from
+		*p.open(nodes[match].kind)--
 	}
+	*p.open(opener)--
 	nodes[match].value.to, nodes[match].closed = at.to, true
 	p.cur, p.pending = nodes[match].parent, -1
 }

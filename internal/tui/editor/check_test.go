@@ -181,7 +181,7 @@ func TestTooManyParts(t *testing.T) {
 			press(m, "<ctrl+end><complete><toggle>\"a<enter><form><enter>")
 			checkFrame(t, m.View(40, 10, true), 40, 10)
 			press(m, "<form>")
-			if got := m.Text(); got != text+"\"a\n\"" {
+			if got := m.Text(); got != text+"\"a\"\n" {
 				t.Errorf("it became %.20q… of %d bytes", got, len(got))
 			}
 			if _, err := m.Messages(); err == nil {

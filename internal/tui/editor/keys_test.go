@@ -18,6 +18,7 @@ func TestKeys(t *testing.T) {
 		{"nothing closes in a comment", `// |`, `"{it's`, `// "{it's|`},
 		{"enter between brackets", `{|}`, `<enter>`, "{\n  |\n}"},
 		{"enter keeps the indentation", "{\n  \"a\": 1,|\n}", `<enter>`, "{\n  \"a\": 1,\n  |\n}"},
+		{"enter in a text leaves it whole", "{\n  \"a\": \"x|y\",\n}", `<enter>`, "{\n  \"a\": \"xy\",\n  |\n}"},
 		{"enter in a comment goes on with it", "// one |two", `<enter>`, "// one\n// |two"},
 		{"enter at the start", "|{}", `<enter>`, "\n|{}"},
 		{"a closing bracket goes back", "{\n  \"a\": {\n    |", "}", "{\n  \"a\": {\n  }|"},

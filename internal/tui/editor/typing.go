@@ -35,10 +35,17 @@ func closer(open byte) byte {
 }
 
 // enter breaks the line and indents the next one; between two brackets it
-// makes a line of its own for what will be between them.
+// makes a line of its own for what will be between them. A text, which must not
+// have a line break, is left whole: the line is broken behind it.
 func (m *Model) enter() tea.Cmd {
 	b := &m.buffer
 	line, col := b.line(), b.at.col
+	if t, ok := tokenAt(line, col); ok && t.kind == text && t.closed && t.from < col && col < t.to {
+		if col = t.to; strings.HasPrefix(line[col:], ",") {
+			col++
+		}
+		b.moveTo(place{b.at.line, col})
+	}
 	indent := indentOf(line)
 	indent = indent[:min(len(indent), col)]
 	head, tail := strings.TrimRight(line[:col], " \t"), strings.TrimLeft(line[col:], " \t")

@@ -38,7 +38,7 @@ type tree struct {
 	tooLarge bool // there are more than maxNodes, and no node but the root is kept
 }
 
-const maxNodes = 1 << 18
+const maxNodes = 1 << 17
 
 // tree gives the structure of the text as it is now.
 func (m *Model) tree() *tree {

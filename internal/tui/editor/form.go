@@ -7,8 +7,10 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// maxFormDepth is how deep the form goes; what lies deeper is one value.
-const maxFormDepth = 64
+const (
+	maxFormDepth = 64     // what lies deeper is one value
+	maxRows      = 20_000 // the form ends there
+)
 
 // A form shows the text as rows, one for every field, element and entry.
 type form struct {
@@ -80,7 +82,9 @@ func (m *Model) rows() []row {
 	default:
 		number := 0
 		for i := range t.children(0) {
-			number++
+			if number++; number > maxRows {
+				break
+			}
 			m.addValue(row{label: "message " + strconv.Itoa(number), want: m.topSlot(t.nodes[i].kind), node: i})
 		}
 	}
@@ -146,6 +150,9 @@ func number(f protoreflect.FieldDescriptor) protoreflect.FieldNumber {
 
 // addValue adds a row and those of what is in its value.
 func (m *Model) addValue(r row) {
+	if len(m.form.rows) >= maxRows {
+		return
+	}
 	r.kind = r.want.typeName() + r.kind
 	m.form.rows = append(m.form.rows, r)
 	if r.node < 0 || r.depth >= maxFormDepth {
@@ -158,6 +165,9 @@ func (m *Model) addValue(r row) {
 	case n.kind == '{' && r.want.entries, n.kind == '[' && r.want.list, n.kind == '{' && m.isAny(r.want):
 		index := 0
 		for i := range t.children(r.node) {
+			if index >= maxRows {
+				break
+			}
 			part := row{depth: r.depth + 1, label: "[" + strconv.Itoa(index) + "]", want: r.want.entry(), node: i, in: r.node}
 			if n.kind == '{' {
 				part.label = m.nameOf(i)

@@ -130,8 +130,18 @@ func (m *Model) Follow() {
 	m.followNewest()
 }
 
-// Expand shows the selected message in full.
+// Expand shows the selected message in full, or the list again.
 func (m *Model) Expand() {
+	if m.Detail() {
+		m.detail.open, m.typing = false, false
+		m.changed++
+		return
+	}
+	m.open()
+}
+
+// open shows the selected message in full.
+func (m *Model) open() {
 	if m.call == nil || m.tab != Messages || m.snap.Next == 0 {
 		return
 	}
@@ -189,9 +199,7 @@ func (m *Model) SetTab(t Tab) {
 // Search begins to search in the text that is shown; in the list, in the selected
 // message.
 func (m *Model) Search() {
-	if m.tab == Messages {
-		m.Expand()
-	}
+	m.open()
 	d := m.document()
 	if d == nil {
 		return

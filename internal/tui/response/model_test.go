@@ -77,6 +77,12 @@ func TestSelection(t *testing.T) {
 		if !m.Back() || m.Detail() || m.Back() {
 			t.Error("Back does not leave the message, once")
 		}
+		if m.Expand(); !m.Detail() {
+			t.Error("Expand does not show the message")
+		}
+		if m.Expand(); m.Detail() {
+			t.Error("Expand does not show the list again")
+		}
 		wantSelected(t, m, first[:6])
 		m.Bottom()
 		m.Up()

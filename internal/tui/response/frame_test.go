@@ -117,7 +117,7 @@ func everyFrame(t testing.TB, call *traffic.Call, seed uint64) {
 	}
 	for i, m := range []*Model{plain, styled} {
 		m.SetCall(call, nil)
-		for range 150 {
+		for range 100 {
 			actions[random.IntN(len(actions))](m)
 			width, height := random.IntN(130), random.IntN(40)
 			if random.IntN(4) == 0 {

@@ -274,13 +274,13 @@ func TestEveryMessageIsCounted(t *testing.T) {
 	if err := call.Send(nil); err != nil {
 		t.Fatal(err)
 	}
-	// A reader that polls all the time changes nothing.
-	for !call.Snapshot().State.Over() {
-		s := call.Snapshot()
+	// Who looks on, and pins, changes nothing.
+	until(t, call, "the end", func(s traffic.Snapshot) bool {
 		if _, ok := call.Pin(s.First); !ok && s.Next > 0 {
 			t.Error("nothing could be pinned")
 		}
-	}
+		return s.State.Over()
+	})
 	s := ended(t, call)
 	if s.Received != count || s.Next != count+1 || s.Recorded != count || s.Recording || s.RecordErr != nil {
 		t.Fatalf("snapshot = %+v", s)

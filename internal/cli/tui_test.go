@@ -1,0 +1,196 @@
+package cli
+
+import (
+	"bytes"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/encoding"
+	_ "google.golang.org/grpc/interop/grpc_testing" // whose service is recorded
+	"google.golang.org/grpc/mem"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/reflection"
+)
+
+// recorder is a server that keeps the requests of each call as they came.
+type recorder struct {
+	mu    sync.Mutex
+	calls []recordedCall
+}
+
+type recordedCall struct {
+	method   string
+	headers  map[string][]string
+	requests [][]byte
+}
+
+// take returns the calls since the last take.
+func (r *recorder) take() []recordedCall {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	calls := r.calls
+	r.calls = nil
+	return calls
+}
+
+// raw is a codec for bytes; what is no []byte is a message.
+type raw struct{ encoding.CodecV2 }
+
+func (c raw) Marshal(v any) (mem.BufferSlice, error) {
+	if b, ok := v.([]byte); ok {
+		return mem.BufferSlice{mem.SliceBuffer(b)}, nil
+	}
+	return c.CodecV2.Marshal(v)
+}
+
+func (c raw) Unmarshal(data mem.BufferSlice, v any) error {
+	if b, ok := v.(*[]byte); ok {
+		*b = data.Materialize()
+		return nil
+	}
+	return c.CodecV2.Unmarshal(data, v)
+}
+
+// record serves grpc.testing.TestService by reflection, and answers every call of
+// it with nothing once the requests have ended.
+func record(t *testing.T) (*recorder, string) {
+	t.Helper()
+	r := &recorder{}
+	server := grpc.NewServer(
+		grpc.ForceServerCodecV2(raw{encoding.GetCodecV2("proto")}),
+		grpc.UnknownServiceHandler(func(_ any, s grpc.ServerStream) error {
+			method, _ := grpc.MethodFromServerStream(s)
+			md, _ := metadata.FromIncomingContext(s.Context())
+			call := recordedCall{method: method, headers: map[string][]string{}}
+			for _, name := range []string{"authorization", "x-trace"} {
+				if values := md.Get(name); values != nil {
+					call.headers[name] = values
+				}
+			}
+			for {
+				var request []byte
+				if err := s.RecvMsg(&request); err != nil {
+					break
+				}
+				call.requests = append(call.requests, slices.Clone(request))
+			}
+			if strings.HasPrefix(method, "/grpc.testing.") { // not the watch of the server's health
+				r.mu.Lock()
+				r.calls = append(r.calls, call)
+				r.mu.Unlock()
+			}
+			return s.SendMsg([]byte{})
+		}))
+	reflection.RegisterV1(reflectionOf{server})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	t.Cleanup(func() {
+		server.Stop()
+		<-served
+	})
+	return r, l.Addr().String()
+}
+
+// reflectionOf lists the test service, whose calls the server does not know.
+type reflectionOf struct{ *grpc.Server }
+
+func (reflectionOf) GetServiceInfo() map[string]grpc.ServiceInfo {
+	return map[string]grpc.ServiceInfo{"grpc.testing.TestService": {}}
+}
+
+// runMain runs grpcx, and returns its exit code and what it wrote.
+func runMain(env map[string]string, in string, args ...string) (code int, out string) {
+	var b bytes.Buffer
+	code = Main(args, Streams{In: strings.NewReader(in), Out: &b, Err: &b, LookupEnv: func(name string) (string, bool) {
+		v, ok := env[name]
+		return v, ok
+	}}, "test")
+	return code, b.String()
+}
+
+// words takes a command line apart as a shell does.
+func words(t *testing.T, env map[string]string, command string) []string {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), "sh", "-c", `grpcx() { printf '%s\0' "$@"; }; grpcurl() { printf '%s\0' "$@"; }; `+command)
+	for name, value := range env {
+		cmd.Env = append(cmd.Env, name+"="+value)
+	}
+	out, err := cmd.Output()
+	if err != nil {
+		t.Fatalf("%s: %v", command, err)
+	}
+	return strings.Split(strings.TrimSuffix(string(out), "\x00"), "\x00")
+}
+
+// What the terminal UI gives as a command, or saves, makes the same call again,
+// with secrets by reference.
+func TestTerminalRequestsRunAgain(t *testing.T) {
+	const secret = "hunter2 'quoted'"
+	for _, tc := range []struct{ name, method, script string }{
+		{"unary", "UnaryCall", `message {"payload":{"body":"aGVsbG8="},"responseSize":3,"fillUsername":true}` + "\nsend\n"},
+		{"server stream", "StreamingOutputCall", `message {"responseParameters":[{"size":1},{"size":2,"intervalUs":3}],"payload":{"type":"COMPRESSABLE"}}` + "\nsend\nwait\n"},
+		{"client stream", "StreamingInputCall", "message {\"payload\":{\"body\":\"QQ==\"}}\nsend\nmessage {\"payload\":{}}\nsend\nmessage {}\nsend\nend\nwait\n"},
+		{"bidi stream", "FullDuplexCall", "message {\"responseParameters\":[{\"size\":7}]}\nsend\nmessage {\"responseStatus\":{\"message\":\"it's ${HOME} $x \\u202e\\\" end\"}}\nsend\nend\nwait\n"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			r, address := record(t)
+			dir := t.TempDir()
+			saved := filepath.Join(dir, "saved.yaml")
+			env := map[string]string{"XDG_STATE_HOME": dir}
+			code, out := runMain(env, "open "+tc.method+"\nmetadata authorization: Bearer "+secret+"\nmetadata x-trace: a b\n"+tc.script+"command\ncommand grpcurl\nsave again\nquit\n",
+				"tui", "--accessible", "--plaintext", "--save-file", saved, address)
+			want := r.take()
+			if code != 0 || len(want) != 1 || strings.Contains(out, "hunter2") {
+				t.Fatalf("exit code %d, %d calls\n%s", code, len(want), out)
+			}
+			everythingBelow(t, dir, func(path, text string) {
+				if strings.Contains(text, "hunter2") {
+					t.Errorf("a secret in %s:\n%s", path, text)
+				}
+			})
+			env["AUTHORIZATION"] = secret
+			for _, tool := range []string{"grpcx", "grpcurl"} {
+				command := regexp.MustCompile(`(?ms)^` + tool + ` .*?/` + tc.method + `\b.*?$`).FindString(out)
+				args := words(t, env, command)
+				if code, out := runMain(env, "", args...); code != 0 {
+					t.Fatalf("exit code %d of %s\n%s", code, command, out)
+				}
+				if diff := cmp.Diff(want, r.take(), cmp.AllowUnexported(recordedCall{})); diff != "" {
+					t.Errorf("%s (-the UI +the command):\n%s", command, diff)
+				}
+			}
+		})
+	}
+}
+
+func everythingBelow(t *testing.T, dir string, look func(path, text string)) {
+	t.Helper()
+	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		if info, err := d.Info(); err == nil && strings.Contains(path, "history") && info.Mode().Perm() != 0o600 {
+			t.Errorf("%s has the mode %v", path, info.Mode())
+		}
+		text, err := os.ReadFile(path)
+		look(path, string(text))
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

@@ -163,6 +163,12 @@ func TestTerminalRequestsRunAgain(t *testing.T) {
 				}
 			})
 			env["AUTHORIZATION"] = secret
+			if code, out := runMain(env, "", "test", saved); code != 0 {
+				t.Fatalf("exit code %d of grpcx test\n%s", code, out)
+			}
+			if diff := cmp.Diff(want, r.take(), cmp.AllowUnexported(recordedCall{})); diff != "" {
+				t.Errorf("grpcx test (-the UI +the suite):\n%s", diff)
+			}
 			for _, tool := range []string{"grpcx", "grpcurl"} {
 				command := regexp.MustCompile(`(?ms)^` + tool + ` .*?/` + tc.method + `\b.*?$`).FindString(out)
 				args := words(t, env, command)

@@ -1,0 +1,462 @@
+//go:build tui
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/health"
+	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/reflection/grpc_reflection_v1"
+	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protodesc"
+	"google.golang.org/protobuf/reflect/protoregistry"
+	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/grpcx/grpcx/testserver"
+	"github.com/grpcx/grpcx/testserver/proto/chat"
+)
+
+// tmux is a terminal of its own, in which grpcx runs.
+type tmux struct {
+	t      *testing.T
+	socket string
+	dir    string
+	screen string
+}
+
+// walk runs a walk at both sizes.
+func walk(t *testing.T, walk func(t *testing.T, width, height int)) {
+	if _, err := exec.LookPath("tmux"); err != nil {
+		if os.Getenv("CI") != "" {
+			t.Fatal(err)
+		}
+		t.Skipf("SKIPPED: %v; scripts/tmux.sh installs it", err)
+	}
+	for _, size := range [][2]int{{80, 24}, {160, 45}} {
+		t.Run(fmt.Sprintf("%dx%d", size[0], size[1]), func(t *testing.T) { walk(t, size[0], size[1]) })
+	}
+}
+
+// terminal opens a shell in dir, in which grpcx is this test binary.
+func terminal(t *testing.T, width, height int) *tmux {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.Symlink(self, filepath.Join(dir, "grpcx")); err != nil {
+		t.Fatal(err)
+	}
+	s := &tmux{t: t, socket: filepath.Join(dir, "tmux"), dir: dir}
+	s.run("-f", "/dev/null", "new-session", "-d", "-x", fmt.Sprint(width), "-y", fmt.Sprint(height), "-c", dir,
+		"-e", "PATH="+dir+":"+os.Getenv("PATH"), "-e", "XDG_STATE_HOME="+dir, "-e", "EDITOR=", "-e", "PS1=done:$? ", "-e", "NO_COLOR=", "sh")
+	t.Cleanup(func() {
+		_ = exec.Command("tmux", "-S", s.socket, "kill-server").Run()
+	})
+	s.run("set-option", "-g", "set-clipboard", "on")
+	return s
+}
+
+func (s *tmux) run(args ...string) string {
+	s.t.Helper()
+	out, err := exec.Command("tmux", append([]string{"-S", s.socket}, args...)...).CombinedOutput()
+	if err != nil {
+		s.t.Fatalf("tmux %q: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// press sends keys by tmux's names.
+func (s *tmux) press(keys ...string) {
+	s.t.Helper()
+	for _, key := range keys {
+		s.run("send-keys", key)
+	}
+}
+
+func (s *tmux) write(text string) {
+	s.t.Helper()
+	s.run("send-keys", "-l", "--", text)
+}
+
+// until waits until the screen is as wanted.
+func (s *tmux) until(what string, holds func(screen string) bool) {
+	s.t.Helper()
+	deadline := time.NewTimer(60 * time.Second)
+	defer deadline.Stop()
+	pace := time.NewTicker(50 * time.Millisecond)
+	defer pace.Stop()
+	for {
+		s.screen = s.run("capture-pane", "-p")
+		if holds(s.screen) {
+			return
+		}
+		select {
+		case <-pace.C:
+		case <-deadline.C:
+			s.t.Fatalf("waited in vain for %s:\n%s", what, s.screen)
+		}
+	}
+}
+
+func (s *tmux) see(text string) {
+	s.t.Helper()
+	s.until(text, func(screen string) bool { return strings.Contains(screen, text) })
+}
+
+func (s *tmux) match(pattern string) {
+	s.t.Helper()
+	s.until(pattern, regexp.MustCompile(pattern).MatchString)
+}
+
+// leave ends grpcx, and sees the screen restored.
+func (s *tmux) leave() {
+	s.t.Helper()
+	s.press("F2")
+	s.see("Actions")
+	s.write("quit")
+	s.press("Enter")
+	s.see("done:0")
+	if strings.ContainsAny(s.screen, "╔║│") {
+		s.t.Errorf("the screen is not restored:\n%s", s.screen)
+	}
+}
+
+// serveOn serves until the test ends, and tells the address.
+func serveOn(t *testing.T, server *grpc.Server) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	t.Cleanup(func() {
+		server.Stop()
+		<-served
+	})
+	return l.Addr().String()
+}
+
+// TestTerminalFindsAMethod is walk (a): one of 3,000 methods, found by typing,
+// filled by completion, refused with details, mended and called again.
+func TestTerminalFindsAMethod(t *testing.T) {
+	address := serveMany(t)
+	walk(t, func(t *testing.T, width, height int) {
+		s := terminal(t, width, height)
+		s.write("grpcx tui --plaintext " + address)
+		s.press("Enter")
+		s.see("1 Services")
+		s.write("/do2741")
+		s.see("1/3000")
+		s.press("Enter")
+		s.see(`"label": ""`)
+		s.press("C-s")
+		s.see("INVALID_ARGUMENT")
+		s.see("label")
+		s.see("must not be empty")
+		s.press("BTab")
+		for range 8 {
+			s.press("C-Home", "C-k", "C-k")
+		}
+		s.write(`{"la`)
+		s.match(`label +string`)
+		s.press("Tab")
+		s.write("found it")
+		s.press("C-s")
+		s.see("OK")
+		s.see("Do2741 was called")
+		s.leave()
+	})
+}
+
+// serveMany serves 3,000 methods by reflection, which want a label.
+func serveMany(t *testing.T) string {
+	t.Helper()
+	files := new(protoregistry.Files)
+	services := services{}
+	text := func(name string, number int32) *descriptorpb.FieldDescriptorProto {
+		return &descriptorpb.FieldDescriptorProto{
+			Name: proto.String(name), JsonName: proto.String(name), Number: proto.Int32(number),
+			Type: descriptorpb.FieldDescriptorProto_TYPE_STRING.Enum(), Label: descriptorpb.FieldDescriptorProto_LABEL_OPTIONAL.Enum(),
+		}
+	}
+	for i := range 30 {
+		service := &descriptorpb.ServiceDescriptorProto{Name: proto.String(fmt.Sprintf("Many%d", i))}
+		pkg := fmt.Sprintf("many.v%d", i)
+		for j := range 100 {
+			service.Method = append(service.Method, &descriptorpb.MethodDescriptorProto{
+				Name: proto.String(fmt.Sprintf("Do%d", i*100+j)), InputType: proto.String("." + pkg + ".Thing"), OutputType: proto.String("." + pkg + ".Thing"),
+			})
+		}
+		file, err := protodesc.NewFile(&descriptorpb.FileDescriptorProto{
+			Name: proto.String(fmt.Sprintf("many/%d.proto", i)), Package: proto.String(pkg), Syntax: proto.String("proto3"),
+			MessageType: []*descriptorpb.DescriptorProto{{Name: proto.String("Thing"), Field: []*descriptorpb.FieldDescriptorProto{text("label", 1), text("note", 2)}}},
+			Service:     []*descriptorpb.ServiceDescriptorProto{service},
+		}, files)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := files.RegisterFile(file); err != nil {
+			t.Fatal(err)
+		}
+		services[string(file.Services().Get(0).FullName())] = grpc.ServiceInfo{}
+	}
+	server := grpc.NewServer(grpc.UnknownServiceHandler(func(_ any, stream grpc.ServerStream) error {
+		// What is asked and what is answered have the same shape as a well-known type: a string in field 1.
+		request := new(errdetails.ResourceInfo)
+		if err := stream.RecvMsg(request); err != nil {
+			return err
+		}
+		if request.GetResourceType() == "" {
+			refused, err := status.New(codes.InvalidArgument, "label is missing").WithDetails(&errdetails.BadRequest{
+				FieldViolations: []*errdetails.BadRequest_FieldViolation{{Field: "label", Description: "must not be empty"}},
+			})
+			if err != nil {
+				return err
+			}
+			return refused.Err()
+		}
+		method, _ := grpc.MethodFromServerStream(stream)
+		return stream.SendMsg(&errdetails.ResourceInfo{ResourceType: method[strings.LastIndex(method, "/")+1:] + " was called"})
+	}))
+	grpc_reflection_v1.RegisterServerReflectionServer(server, reflection.NewServerV1(reflection.ServerOptions{Services: services, DescriptorResolver: files}))
+	return serveOn(t, server)
+}
+
+type services map[string]grpc.ServiceInfo
+
+func (s services) GetServiceInfo() map[string]grpc.ServiceInfo { return s }
+
+// room is a chat in which two members talk without end, 10,000 messages a second
+// in all. It keeps what it is sent.
+type room struct {
+	chat.UnimplementedChatServiceServer
+	requests chan string // the text form of each request; closed by the half-close
+}
+
+const talkRate = 10_000 // messages a second
+
+func (r *room) Chat(stream grpc.BidiStreamingServer[chat.ChatEvent, chat.ChatEvent]) error {
+	ended := make(chan error, 1)
+	go func() {
+		for {
+			event, err := stream.Recv()
+			if err != nil {
+				ended <- nil
+				return
+			}
+			wire, _ := proto.MarshalOptions{Deterministic: true}.Marshal(event)
+			r.requests <- string(wire)
+		}
+	}()
+	pace := time.NewTicker(10 * time.Millisecond)
+	defer pace.Stop()
+	began, said := time.Now(), 0
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-pace.C:
+		}
+		for due := int(time.Since(began).Seconds() * talkRate); said < due; said++ {
+			event := &chat.ChatEvent{Type: chat.ChatEvent_MESSAGE, RoomId: "lobby", UserId: []string{"bob", "eve"}[said%2], Content: fmt.Sprintf("saying %d", said)}
+			if err := stream.Send(event); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// TestTerminalChat is walk (b), and (e): join, send three messages while two others
+// talk at 10,000 messages a second, hold, select one, expand it, resume, half-close;
+// then save all of it, and have grpcx test send the same bytes.
+func TestTerminalChat(t *testing.T) {
+	walk(t, func(t *testing.T, width, height int) {
+		r := &room{requests: make(chan string, 64)}
+		server := grpc.NewServer()
+		chat.RegisterChatServiceServer(server, r)
+		reflection.Register(server)
+		address := serveOn(t, server)
+
+		s := terminal(t, width, height)
+		s.write("grpcx tui --plaintext " + address)
+		s.press("Enter")
+		s.see("chat.ChatService")
+		s.write("/chatservice/chat")
+		s.see("> ⇄ Chat")
+		s.press("Enter")
+		s.see("ChatEvent")
+		var sent []string
+		say := func(text string) {
+			s.press("C-Home")
+			for range 12 {
+				s.press("C-k", "C-k")
+			}
+			s.write(text)
+			s.press("C-s")
+			sent = append(sent, <-r.requests)
+		}
+		say(`{"type": "JOIN", "roomId": "lobby", "userId": "ada"}`)
+		s.match(`streaming +←\d{4,}`)
+		say(`{"type": "MESSAGE", "content": "one"}`)
+		say(`{"type": "MESSAGE", "content": "two ${HOME}"}`)
+		say(`{"type": "MESSAGE", "content": "three"}`)
+		s.match(`→4\b`)
+		s.press("Tab") // to the response
+		s.press("p")
+		s.see("held")
+		s.press("k", "k")
+		s.press("Enter")
+		s.match(`"content": "saying \d+"`)
+		if width < 140 {
+			s.press("Escape")
+		}
+		s.press("p")
+		s.see("streaming")
+		s.press("G")
+		s.press("C-d")
+		s.see("OK")
+
+		s.press("w")
+		s.see("Save the request as")
+		s.press("C-u")
+		s.write("chat again")
+		s.press("Enter")
+		s.see("Save it in")
+		s.press("Enter")
+		s.see("grpcx test requests.yaml")
+		s.leave()
+		s.write("clear; grpcx test requests.yaml")
+		s.press("Enter")
+		s.see("done:0")
+		for i, want := range sent {
+			if got := <-r.requests; got != want {
+				t.Errorf("request %d is %q again, was %q", i, got, want)
+			}
+		}
+	})
+}
+
+// TestTerminalProtoFiles is walk (c): a server without reflection, called with the
+// schema of a file that was offered.
+func TestTerminalProtoFiles(t *testing.T) {
+	server := grpc.NewServer()
+	grpc_health_v1.RegisterHealthServer(server, health.NewServer())
+	address := serveOn(t, server)
+	const source = "syntax = \"proto3\";\npackage grpc.health.v1;\nmessage HealthCheckRequest { string service = 1; }\n" +
+		"message HealthCheckResponse { enum ServingStatus { UNKNOWN = 0; SERVING = 1; } ServingStatus status = 1; }\n" +
+		"service Health { rpc Check(HealthCheckRequest) returns (HealthCheckResponse); }\n"
+	walk(t, func(t *testing.T, width, height int) {
+		s := terminal(t, width, height)
+		if err := os.WriteFile(filepath.Join(s.dir, "health.proto"), []byte(source), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.write("grpcx tui --plaintext " + address)
+		s.press("Enter")
+		s.see("does not support")
+		s.press("Enter")
+		s.see("health.proto")
+		s.press("Enter")
+		s.see("Health")
+		s.write("/check")
+		s.see("1/1")
+		s.press("Enter")
+		s.see("service")
+		s.press("C-s")
+		s.see(`"status": "SERVING"`)
+		s.leave()
+	})
+}
+
+// TestTerminalRestart is walk (d): the server is killed while it streams, and comes
+// back at the same address.
+func TestTerminalRestart(t *testing.T) {
+	walk(t, func(t *testing.T, width, height int) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		address := l.Addr().String()
+		stop := serveReference(t, l)
+		s := terminal(t, width, height)
+		s.write("grpcx tui --plaintext " + address)
+		s.press("Enter")
+		s.see("SERVING")
+		s.write("/fullduplex")
+		s.see("> ⇄ FullDuplexCall")
+		s.press("Enter")
+		s.see("StreamingOutputCallRequest")
+		s.press("C-s")
+		s.match(`→1\b`)
+		stop()
+		s.see("UNAVAILABLE")
+		s.see("UNREACHABLE")
+		if l, err = net.Listen("tcp", address); err != nil {
+			t.Fatal(err)
+		}
+		stop = serveReference(t, l)
+		defer stop()
+		s.see("● SERVING")
+		s.press("C-s")
+		s.match(`streaming.*→1\b`)
+		s.press("C-d")
+		s.see("OK")
+		s.leave()
+	})
+}
+
+// serveReference runs a reference server until stop, which cuts its connections.
+func serveReference(t *testing.T, l net.Listener) (stop func()) {
+	t.Helper()
+	server, err := testserver.New(testserver.Config{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		_ = server.Serve(l)
+	}()
+	return func() {
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		_ = server.Shutdown(ctx)
+		<-served
+	}
+}
+
+// TestTerminalIsRestored ends the terminal UI by a signal.
+func TestTerminalIsRestored(t *testing.T) {
+	server := testserver.Start(t, testserver.Config{})
+	walk(t, func(t *testing.T, width, height int) {
+		s := terminal(t, width, height)
+		s.write("grpcx tui --plaintext " + server.Addr() + "")
+		s.press("Enter")
+		s.see("SERVING")
+		pid := strings.TrimSpace(s.run("display-message", "-p", "#{pane_pid}"))
+		if out, err := exec.Command("pkill", "-TERM", "-P", pid).CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, out)
+		}
+		s.see("done:130")
+		if s.run("display-message", "-p", "#{alternate_on} #{mouse_any_flag} #{cursor_flag}") != "0 0 1\n" {
+			t.Errorf("the terminal is not restored:\n%s", s.screen)
+		}
+	})
+}

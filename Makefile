@@ -18,7 +18,7 @@ BIN           := $(CURDIR)/.cache/bin
 GOLANGCI_LINT := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 GORELEASER    := $(BIN)/goreleaser-$(GORELEASER_VERSION)
 
-.PHONY: help demo build test quick lint tidy fresh postgres race slow acceptance peers deploy codegen codegen-oracle codegen-live conformance-json reports bench generate fuzz snapshot release-check
+.PHONY: help demo build test quick lint tidy fresh postgres race slow acceptance peers deploy codegen codegen-oracle codegen-live conformance-json reports tui frames bench generate fuzz snapshot release-check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ demo: ## create a user on the reference server inside the process
 build: ## build ./grpcx
 	go build -trimpath -o grpcx ./cmd/grpcx
 
-test: lint tidy fresh race slow peers deploy codegen codegen-live conformance-json reports ## everything that runs on every submission
+test: lint tidy fresh race slow peers deploy codegen codegen-live conformance-json reports tui ## everything that runs on every submission
 
 quick: ## the daily loop, under a minute
 	go test ./...
@@ -62,6 +62,13 @@ conformance-json: ## protobuf's own conformance suite against internal/message
 reports: ## reports of grpcx test in Chromium and against Jenkins's schema
 	internal/suite/report/test.sh $(GOTESTFLAGS)
 
+tui: ## the terminal UI in tmux, against real servers
+	scripts/tmux.sh
+	go test -tags tui -run '^TestTerminal' -count=1 $(GOTESTFLAGS) ./cmd/grpcx
+
+frames: ## write the screens in docs/tui.md and README.md anew
+	go test -run '^(TestFrames|TestStateFrames|TestDocumentedActions|TestDocumentedFrames)$$' -count=1 ./internal/tui -update
+
 codegen: ## generated code against protoc-gen-es, three TypeScript compilers and Node
 	internal/codegen/oracle/test.sh $(GOTESTFLAGS)
 
@@ -76,8 +83,7 @@ lint: $(GOLANGCI_LINT) ## format, vet and the linters that hold the walls
 	$(GOLANGCI_LINT) fmt --diff
 	go vet $(PACKAGES)
 	go vet -tags peers,codegen ./cmd/... ./testserver/... ./internal/codegen/... ./internal/suite/...
-	go vet -tags slow ./testserver/... ./cmd/...
-	go vet -tags postgres ./testserver/...
+	go vet -tags slow,tui ./testserver/... ./cmd/...
 	$(GOLANGCI_LINT) run $(PACKAGES)
 	go run ./scripts/walls $(GOLANGCI_LINT)
 

@@ -65,7 +65,7 @@ func terminal(t *testing.T, width, height int) *tmux {
 	}
 	s := &tmux{t: t, socket: filepath.Join(dir, "tmux"), dir: dir}
 	s.run("-f", "/dev/null", "new-session", "-d", "-x", fmt.Sprint(width), "-y", fmt.Sprint(height), "-c", dir,
-		"-e", "PATH="+dir+":"+os.Getenv("PATH"), "-e", "XDG_STATE_HOME="+dir, "-e", "EDITOR=", "-e", "PS1=done:$? ", "-e", "NO_COLOR=", "sh")
+		"-e", "PATH="+dir+":"+os.Getenv("PATH"), "-e", "XDG_STATE_HOME="+filepath.Join(dir, "state"), "-e", "EDITOR=", "-e", "NO_COLOR=", "sh")
 	t.Cleanup(func() {
 		_ = exec.Command("tmux", "-S", s.socket, "kill-server").Run()
 	})
@@ -98,7 +98,7 @@ func (s *tmux) write(text string) {
 // until waits until the screen is as wanted.
 func (s *tmux) until(what string, holds func(screen string) bool) {
 	s.t.Helper()
-	deadline := time.NewTimer(60 * time.Second)
+	deadline := time.NewTimer(30 * time.Second)
 	defer deadline.Stop()
 	pace := time.NewTicker(50 * time.Millisecond)
 	defer pace.Stop()
@@ -113,6 +113,13 @@ func (s *tmux) until(what string, holds func(screen string) bool) {
 			s.t.Fatalf("waited in vain for %s:\n%s", what, s.screen)
 		}
 	}
+}
+
+// enter runs a command, and has its exit code shown after it.
+func (s *tmux) enter(command string) {
+	s.t.Helper()
+	s.write(command + "; echo done:$?")
+	s.press("Enter")
 }
 
 func (s *tmux) see(text string) {
@@ -149,7 +156,9 @@ func serveOn(t *testing.T, server *grpc.Server) string {
 	go func() { served <- server.Serve(l) }()
 	t.Cleanup(func() {
 		server.Stop()
-		<-served
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
 	})
 	return l.Addr().String()
 }
@@ -160,11 +169,10 @@ func TestTerminalFindsAMethod(t *testing.T) {
 	address := serveMany(t)
 	walk(t, func(t *testing.T, width, height int) {
 		s := terminal(t, width, height)
-		s.write("grpcx tui --plaintext " + address)
-		s.press("Enter")
+		s.enter("grpcx tui --plaintext " + address)
 		s.see("1 Services")
 		s.write("/do2741")
-		s.see("1/3000")
+		s.see("> · Do2741")
 		s.press("Enter")
 		s.see(`"label": ""`)
 		s.press("C-s")
@@ -296,8 +304,7 @@ func TestTerminalChat(t *testing.T) {
 		address := serveOn(t, server)
 
 		s := terminal(t, width, height)
-		s.write("grpcx tui --plaintext " + address)
-		s.press("Enter")
+		s.enter("grpcx tui --plaintext " + address)
 		s.see("chat.ChatService")
 		s.write("/chatservice/chat")
 		s.see("> ⇄ Chat")
@@ -327,6 +334,7 @@ func TestTerminalChat(t *testing.T) {
 		s.match(`"content": "saying \d+"`)
 		if width < 140 {
 			s.press("Escape")
+			s.match(`>← *\d+`) // the list, and the escape taken for what it is
 		}
 		s.press("p")
 		s.see("streaming")
@@ -343,8 +351,7 @@ func TestTerminalChat(t *testing.T) {
 		s.press("Enter")
 		s.see("grpcx test requests.yaml")
 		s.leave()
-		s.write("clear; grpcx test requests.yaml")
-		s.press("Enter")
+		s.enter("clear; grpcx test requests.yaml")
 		s.see("done:0")
 		for i, want := range sent {
 			if got := <-r.requests; got != want {
@@ -368,9 +375,8 @@ func TestTerminalProtoFiles(t *testing.T) {
 		if err := os.WriteFile(filepath.Join(s.dir, "health.proto"), []byte(source), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s.write("grpcx tui --plaintext " + address)
-		s.press("Enter")
-		s.see("does not support")
+		s.enter("grpcx tui --plaintext " + address)
+		s.see("choose .proto files")
 		s.press("Enter")
 		s.see("health.proto")
 		s.press("Enter")
@@ -396,8 +402,7 @@ func TestTerminalRestart(t *testing.T) {
 		address := l.Addr().String()
 		stop := serveReference(t, l)
 		s := terminal(t, width, height)
-		s.write("grpcx tui --plaintext " + address)
-		s.press("Enter")
+		s.enter("grpcx tui --plaintext " + address)
 		s.see("SERVING")
 		s.write("/fullduplex")
 		s.see("> ⇄ FullDuplexCall")
@@ -447,8 +452,7 @@ func TestTerminalIsRestored(t *testing.T) {
 	server := testserver.Start(t, testserver.Config{})
 	walk(t, func(t *testing.T, width, height int) {
 		s := terminal(t, width, height)
-		s.write("grpcx tui --plaintext " + server.Addr() + "")
-		s.press("Enter")
+		s.enter("grpcx tui --plaintext " + server.Addr())
 		s.see("SERVING")
 		pid := strings.TrimSpace(s.run("display-message", "-p", "#{pane_pid}"))
 		if out, err := exec.Command("pkill", "-TERM", "-P", pid).CombinedOutput(); err != nil {

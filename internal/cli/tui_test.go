@@ -100,7 +100,9 @@ func record(t *testing.T) (*recorder, string) {
 	go func() { served <- server.Serve(l) }()
 	t.Cleanup(func() {
 		server.Stop()
-		<-served
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
 	})
 	return r, l.Addr().String()
 }

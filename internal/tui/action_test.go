@@ -11,7 +11,9 @@ import (
 	"github.com/charmbracelet/x/ansi"
 )
 
-var update = flag.Bool("update", false, "write golden frames, and the table of keys into docs/tui.md")
+// update reports whether -update, a flag of teatest's, was given: golden frames and
+// the tables of docs/tui.md are to be written.
+func update() bool { return flag.Lookup("update").Value.String() == "true" }
 
 var places = map[string]place{
 	"the tree": inTree, "a search": inSearch, "the request": inBody, "the headers": inHeaders, "a header": inHeader,
@@ -105,7 +107,7 @@ func TestDocumentedActions(t *testing.T) {
 		}
 		b.WriteString("\n")
 	}
-	if *update {
+	if update() {
 		if err := os.WriteFile(path, []byte(before+begin+b.String()+end+after), 0o644); err != nil {
 			t.Fatal(err)
 		}

@@ -73,6 +73,14 @@ func TestFrames(t *testing.T) {
 			s.golden("error-" + size.name)
 			s.press("f1")
 			s.golden("help-" + size.name)
+			s.press("esc", "1", "esc")
+			s.open("FullDuplexCall")
+			s.replace(`{"responseParameters": [{"size": 3}, {"size": 5}, {"size": 8}]}`)
+			s.press("ctrl+s", "ctrl+d")
+			s.until("the end", func() bool { return !s.m.running() && !s.m.ticking })
+			s.press("tab", "down", "up")
+			s.golden("stream-" + size.name)
+			s.press("3")
 			s.press("esc", "f2")
 			s.write("copy")
 			s.golden("palette-" + size.name)
@@ -116,7 +124,7 @@ func (s *terminal) golden(name string) {
 	}
 	got := strings.Join(lines, "\n") + "\n"
 	path := filepath.Join("testdata", name+".txt")
-	if *update {
+	if update() {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			s.t.Fatal(err)
 		}
@@ -194,4 +202,33 @@ func TestNoReflection(t *testing.T) {
 	s.open("Check")
 	s.press("ctrl+s")
 	s.see(`"status": "SERVING"`)
+}
+
+// TestDocumentedFrames holds the screens in documents to the golden ones.
+func TestDocumentedFrames(t *testing.T) {
+	place := regexp.MustCompile("(?s)(<!-- frame: ([a-z0-9-]+) -->\n```\n).*?(```\n)")
+	for _, path := range []string{"../../docs/tui.md", "../../README.md"} {
+		old, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !place.Match(old) {
+			t.Errorf("%s shows no screen", path)
+		}
+		now := place.ReplaceAllFunc(old, func(found []byte) []byte {
+			parts := place.FindSubmatch(found)
+			frame, err := os.ReadFile(filepath.Join("testdata", string(parts[2])+".txt"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return bytes.Join([][]byte{parts[1], frame, parts[3]}, nil)
+		})
+		if update() {
+			if err := os.WriteFile(path, now, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		} else if !bytes.Equal(old, now) {
+			t.Errorf("%s does not show the screens as they are; make frames writes them", path)
+		}
+	}
 }

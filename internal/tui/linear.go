@@ -96,7 +96,7 @@ type linear struct {
 func (l *linear) close() {
 	l.m.close()
 	go func() {
-		for range l.messages { //nolint:revive // what comes after the end is dropped
+		for range l.messages { // is dropped
 		}
 	}()
 	l.running.Wait()
@@ -177,7 +177,7 @@ func (l *linear) tellLink() {
 	case ready:
 		l.say("Connected to %s, %s: %d services, %d methods.", m.link.target.Address, m.link.session.Transport, len(m.tree.services), m.tree.total)
 	case failed, schemaless:
-		l.say("Error: %v.", m.link.err)
+		l.say("Error: %s.", plainText(m.link.err))
 		if hint := m.hint(); hint != "" {
 			l.say("Hint: %s", hint)
 		}

@@ -2,11 +2,13 @@ package tui
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/grpcx/grpcx/internal/termtext"
@@ -164,7 +166,7 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 	case tickMsg:
 		return m, m.tick()
 	case endedMsg:
-		return m, m.ended(msg.call)
+		m.ended(msg.call)
 	case response.Saved:
 		m.savedAll(msg)
 	case func(*Model) tea.Cmd:
@@ -188,5 +190,18 @@ func (m *Model) now() time.Time { return m.cfg.Now() }
 
 // explain is what an error says to the user, in one line.
 func (m *Model) explain(err error) string {
-	return strings.ReplaceAll(strings.TrimSpace(err.Error()), "\n", "; ")
+	return strings.ReplaceAll(strings.TrimSpace(plainText(err)), "\n", "; ")
+}
+
+// plainText is err's text, with a gRPC status in it by its name.
+func plainText(err error) string {
+	var failed interface {
+		error
+		GRPCStatus() *status.Status
+	}
+	if !errors.As(err, &failed) {
+		return err.Error()
+	}
+	s := failed.GRPCStatus()
+	return strings.Replace(err.Error(), s.Err().Error(), codeName(s.Code())+": "+s.Message(), 1)
 }

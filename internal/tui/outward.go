@@ -194,7 +194,7 @@ func (m *Model) editElsewhere() tea.Cmd {
 	}
 	path, number := f.Name(), m.number
 	return tea.ExecProcess(m.cfg.Editor(path), func(err error) tea.Msg {
-		defer os.Remove(path)
+		defer func() { _ = os.Remove(path) }()
 		var text []byte
 		if err == nil {
 			text, err = readBounded(path, maxEdited)

@@ -163,13 +163,12 @@ func (m *Model) tick() tea.Cmd {
 }
 
 // ended shows the end of the call and keeps its request.
-func (m *Model) ended(call *traffic.Call) tea.Cmd {
+func (m *Model) ended(call *traffic.Call) {
 	if call != m.call {
-		return nil
+		return
 	}
 	m.response.Tick()
 	m.remember()
-	return nil
 }
 
 func (m *Model) halfClose() tea.Cmd {

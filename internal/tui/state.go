@@ -25,7 +25,7 @@ func (m *Model) stateLines(width int) []string {
 		say("connecting to " + address + " …")
 		say("You can type ahead: / searches as soon as there is something to find.")
 	case failed:
-		say("✗ " + m.link.err.Error())
+		say("✗ " + plainText(m.link.err))
 		say(m.hint())
 		lines = append(lines, "R  try again", "o  another server", "q  quit")
 	case schemaless:
@@ -35,7 +35,7 @@ func (m *Model) stateLines(width int) []string {
 		case m.link.noReflection():
 			say("The server does not support reflection.")
 		}
-		say("✗ " + m.link.err.Error())
+		say("✗ " + plainText(m.link.err))
 		say(m.hint())
 		lines = append(lines, "enter  choose .proto files", "       or a descriptor set", "R  try again", "o  another server")
 	case ready:

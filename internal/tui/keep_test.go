@@ -1,0 +1,227 @@
+package tui
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/grpcx/grpcx/testserver"
+)
+
+func TestHistory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "state")
+	h, err := openHistory(dir, "server")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := openHistory(dir, "server")
+	if err != nil {
+		t.Fatal(err)
+	}
+	add := func(h *history, method, message string) {
+		t.Helper()
+		if err := h.add(entry{Time: time.Unix(1, 0).UTC(), Outcome: "OK", Request: Request{Method: method, Messages: []string{message}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	methods := func(h history) (all []string) {
+		for _, e := range h.entries {
+			all = append(all, e.Request.Method)
+		}
+		return all
+	}
+	t.Run("two processes keep what both add", func(t *testing.T) {
+		add(&h, "S/A", "{}")
+		add(&other, "S/B", "{}")
+		add(&h, "S/C", "{}")
+		if diff := cmp.Diff([]string{"S/C", "S/B", "S/A"}, methods(h)); diff != "" {
+			t.Error(diff)
+		}
+	})
+	t.Run("what is large is kept until the end", func(t *testing.T) {
+		add(&h, "S/Large", strings.Repeat("x", maxEntryBytes))
+		add(&h, "S/D", "{}")
+		if got := methods(h); got[0] != "S/D" && got[1] != "S/Large" {
+			t.Errorf("entries %q", got)
+		}
+		again, err := openHistory(dir, "server")
+		if got := methods(again); err != nil || len(got) != 4 {
+			t.Errorf("on disk are %q, %v", got, err)
+		}
+	})
+	t.Run("it is bounded", func(t *testing.T) {
+		for range maxHistory + 5 {
+			h.put(entry{Request: Request{Method: "S/M", Messages: []string{strings.Repeat("y", 8<<10)}}})
+		}
+		if err := h.write(); err != nil {
+			t.Fatal(err)
+		}
+		add(&h, "S/Last", "{}")
+		info, err := os.Stat(h.path)
+		if err != nil || info.Size() > maxHistoryBytes || info.Mode().Perm() != 0o600 || len(h.entries) > maxHistory {
+			t.Errorf("%d entries, file %v, %v", len(h.entries), info, err)
+		}
+	})
+	t.Run("lines that make no sense are left out", func(t *testing.T) {
+		if err := os.WriteFile(h.path, []byte("{\n\x00\xff\n{\"request\":{\"method\":\"S/M\"}}\n[]\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		again, err := openHistory(dir, "server")
+		if got := methods(again); err != nil || len(got) != 1 {
+			t.Errorf("entries %q, %v", got, err)
+		}
+	})
+	t.Run("a directory that cannot be written", func(t *testing.T) {
+		file := filepath.Join(t.TempDir(), "file")
+		if err := os.WriteFile(file, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		h := history{path: filepath.Join(file, "x")}
+		if err := h.add(entry{Request: Request{Method: "S/M"}}); err == nil || len(h.entries) != 1 {
+			t.Errorf("error %v, %d entries", err, len(h.entries))
+		}
+	})
+}
+
+func TestSecretsAreReferences(t *testing.T) {
+	v := vault{
+		secret: func(name string) bool {
+			return strings.Contains(strings.ToLower(name), "password") || strings.Contains(name, "oken")
+		},
+		lookup: func(name string) (string, bool) { return `from "env"`, name == "SET" },
+	}
+	for _, tc := range []struct{ name, text, want string }{
+		{"a field", `{"user":"a","password":"x"}`, `{"user":"a","password":"${env.PASSWORD}"}`},
+		{"another value", `{"password":"y"}`, `{"password":"${env.PASSWORD_2}"}`},
+		{"the same value", `{"password":"x"}`, `{"password":"${env.PASSWORD}"}`},
+		{"camel case", `{"accessToken":"t"}`, `{"accessToken":"${env.ACCESS_TOKEN}"}`},
+		{"a list", `{"passwords":["p","q"]}`, `{"passwords":["${env.PASSWORDS}","${env.PASSWORDS_2}"]}`},
+		{"a page's token", `{"nextPageToken":"n"}`, `{"nextPageToken":"n"}`},
+		{"empty, a number, a reference", `{"password":"","token":1,"oldPassword":"${env.SET}"}`, `{"password":"","token":1,"oldPassword":"${env.SET}"}`},
+		{"quotes in it", `{"a\"b":"x","password":"a\"}"}`, `{"a\"b":"x","password":"${env.PASSWORD_3}"}`},
+		{"a string alone", `"x"`, `"x"`},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			got := v.hideJSON(tc.text)
+			if got != tc.want {
+				t.Fatalf("%s, want %s", got, tc.want)
+			}
+			back, err := v.expandJSON(got)
+			want := strings.ReplaceAll(tc.text, "${env.SET}", `from \"env\"`)
+			if err != nil || back != want {
+				t.Errorf("expanded %s, %v, want %s", back, err, want)
+			}
+		})
+	}
+	if _, err := v.expandJSON(`{"a":"${env.UNSET}"}`); err == nil {
+		t.Error("want an error of a variable that is not set")
+	}
+	headers := v.hideHeaders([]Header{{"password", "Bearer s"}, {"x", "y"}})
+	if diff := cmp.Diff([]Header{{"password", "Bearer ${env.PASSWORD_4}"}, {"x", "y"}}, headers); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// TestSavedAndAgain saves a request with a secret, reads it back, and runs it again.
+func TestSavedAndAgain(t *testing.T) {
+	server := testserver.Start(t, testserver.Config{})
+	cfg := config(t, server.Addr())
+	cfg.SavedFile = filepath.Join(t.TempDir(), "saved.yaml")
+	cfg.HistoryDir = t.TempDir()
+	s := newTerminal(t, cfg, 120, 30)
+	s.see("chat.ChatService")
+	s.until("all methods", func() bool { return s.m.tree.loaded == len(s.m.tree.services) })
+	s.open("Login")
+	s.replace(`{"username": "admin", "password": "password"}`)
+	s.press("f3", "a")
+	s.write("authorization: Bearer s3cret")
+	s.press("enter")
+	s.see("authorization: ***")
+	s.press("f3", "ctrl+s")
+	s.see("✓ OK")
+	s.press("w")
+	s.see("Save the request as")
+	s.press("ctrl+u")
+	s.write("log in")
+	s.press("enter")
+	s.see("Save it in")
+	s.press("enter")
+	s.see("saved; run it by")
+	s.press("1", "end")
+	s.until("the section", func() bool { return len(s.m.tree.sections) == 2 })
+	for _, dir := range []string{filepath.Dir(cfg.SavedFile), cfg.HistoryDir} {
+		files, err := filepath.Glob(filepath.Join(dir, "*"))
+		if err != nil || len(files) != 1 {
+			t.Fatalf("files %q, %v", files, err)
+		}
+		text, err := os.ReadFile(files[0])
+		if err != nil || strings.Contains(string(text), "s3cret") || strings.Contains(string(text), `"password":"password"`) || !strings.Contains(string(text), "${env.PASSWORD}") {
+			t.Errorf("%s, %v:\n%s", files[0], err, text)
+		}
+	}
+	call := s.m.call
+	s.press(".")
+	s.until("another call", func() bool { return s.m.call != call && !s.m.running() && !s.m.ticking })
+	s.see("✓ OK")
+	if s.m.history.entries[0].Outcome != "OK" {
+		t.Errorf("the call ended with %s", s.m.history.entries[0].Outcome)
+	}
+}
+
+// TestReconnect loses the server and comes back; what was open stays open.
+func TestReconnect(t *testing.T) {
+	server := testserver.Start(t, testserver.Config{})
+	cfg := config(t, server.Addr())
+	attempts := 0
+	cfg.Connect = func(ctx context.Context, target Target) (*Session, error) {
+		if attempts++; attempts == 2 {
+			return nil, errors.New("connect: refused")
+		}
+		return connectPlain(ctx, target)
+	}
+	s := newTerminal(t, cfg, 80, 24)
+	s.see("chat.ChatService")
+	s.until("all methods", func() bool { return s.m.tree.loaded == len(s.m.tree.services) })
+	s.open("CreateUser")
+	s.replace(`{"name": "kept"}`)
+	s.press("tab")
+	s.press("R")
+	s.see("refused")
+	s.press("R")
+	s.until("the schema", func() bool { return s.m.link.state == ready && s.m.picking == nil })
+	s.see(`"name": "kept"`)
+}
+
+func TestStaleResultsAreDropped(t *testing.T) {
+	s := reference(t, 80, 24)
+	number := s.m.link.number
+	s.send(connectedMsg{number: number - 1, err: errors.New("late")})
+	s.send(methodsMsg{number: number - 1, loaded: []serviceMethods{{service: "chat.ChatService"}}})
+	s.send(foundMsg{number: 99, err: errors.New("late")})
+	s.send(healthMsg{number: number - 1, health: Health{State: "late"}, reports: make(chan Health)})
+	s.send(endedMsg{})
+	s.send(tickMsg{})
+	if s.m.link.state != ready || strings.Contains(s.frame, "late") {
+		t.Errorf("state %v:\n%s", s.m.link.state, s.frame)
+	}
+}
+
+func TestExpressionsOfSuites(t *testing.T) {
+	for in, want := range map[string]string{
+		"${env.A} ${b} $${c}": "${env.A} $${b} $$${c}", "plain $x": "plain $x",
+	} {
+		if got := escapeExpressions(in); got != want {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	if got := fmt.Sprintln(variable("x-api-key"), variable("9"), variable("é")); got != "X_API_KEY _9 _\n" {
+		t.Error(got)
+	}
+}

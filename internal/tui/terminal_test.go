@@ -19,7 +19,10 @@ import (
 	"github.com/grpcx/grpcx/testserver"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	// teatest waits for signals until the process ends.
+	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("github.com/charmbracelet/x/exp/teatest/v2.NewTestModel.func2"))
+}
 
 // patience is how long a test waits for what has to come. It bounds no figure.
 const patience = 20 * time.Second

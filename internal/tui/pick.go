@@ -31,7 +31,7 @@ type foundMsg struct {
 func (m *Model) open() tea.Cmd {
 	r, ok := m.tree.selected()
 	switch {
-	case !ok && m.tree.typing && m.loading():
+	case m.tree.typing && m.loading() && !m.tree.settled():
 		m.awaiting, m.typed = true, nil
 		return nil
 	case !ok:

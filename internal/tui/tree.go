@@ -75,8 +75,10 @@ func (t *tree) setServices(names []protoreflect.FullName) {
 	t.rebuild()
 }
 
-// setMethods takes what was found of some services.
+// setMethods takes what was found of some services. A search keeps its best match
+// selected, unless the user has moved on from there.
 func (t *tree) setMethods(loaded []serviceMethods) {
+	best := t.searching() && t.at == 0
 	for _, l := range loaded {
 		if s := t.byName[l.service]; s != nil && !s.loaded {
 			s.methods, s.err, s.loaded = l.methods, l.err, true
@@ -85,6 +87,16 @@ func (t *tree) setMethods(loaded []serviceMethods) {
 		}
 	}
 	t.rebuild()
+	if best {
+		t.at = 0
+	}
+}
+
+// settled reports whether the selected row stays what it is when further methods
+// come: it is no search's first match, or it has the very name that is searched for.
+func (t *tree) settled() bool {
+	r, ok := t.selected()
+	return ok && (!t.typing || t.at > 0 || r.method != nil && string(r.method.Name) == t.filter.String())
 }
 
 // setSection replaces the requests of the section of this name.

@@ -88,5 +88,6 @@ func run(ctx context.Context, w io.Writer, cfg config) (missed int, err error) {
 			return 0, err
 		}
 	}
+	_, _ = fmt.Fprintf(w, "%dx%d; stream: %d messages a second for %v\n", columns, lines, cfg.rate, cfg.stream)
 	return b.table.write(w)
 }

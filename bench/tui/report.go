@@ -51,13 +51,13 @@ func (t *table) addTime(what string, figure, limit time.Duration, c control) {
 // write writes the table and returns how many limits are missed.
 func (t table) write(w io.Writer) (missed int, err error) {
 	out := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	_, _ = fmt.Fprintln(out, "what\tfigure\tlimit\t\tcontrol")
+	_, _ = fmt.Fprintln(out, "what\tfigure\tlimit\t\tbeside")
 	for _, r := range t {
-		beside := ""
+		_, _ = fmt.Fprintf(out, "%s\t%.1f %s\t%g %s\t%s", r.what, r.figure, r.unit, r.limit, r.unit, r.verdict())
 		if r.control.what != "" {
-			beside = fmt.Sprintf("%s %.1f %s", r.control.what, r.control.figure, r.unit)
+			_, _ = fmt.Fprintf(out, "\t%s %.1f %s", r.control.what, r.control.figure, r.unit)
 		}
-		_, _ = fmt.Fprintf(out, "%s\t%.1f %s\t%g %s\t%s\t%s\n", r.what, r.figure, r.unit, r.limit, r.unit, r.verdict(), beside)
+		_, _ = fmt.Fprintln(out)
 		if r.missed() {
 			missed++
 		}

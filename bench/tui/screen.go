@@ -43,15 +43,13 @@ func (s screen) row(text string) string {
 
 // framed reports whether header, panes and bar are all there.
 func (s screen) framed() bool {
-	body := s[1 : len(s)-1]
-	first, last := strings.TrimSpace(body[0]), strings.TrimSpace(body[len(body)-1])
-	return strings.Contains(s[0], "grpcx") &&
-		strings.ContainsAny(first[:min(3, len(first))], "┌╔") && strings.HasSuffix(first, "┐") &&
-		strings.ContainsAny(last[:min(3, len(last))], "└╚") && strings.HasSuffix(last, "┘") &&
-		strings.TrimSpace(s[len(s)-1]) != ""
+	top, bottom := strings.TrimSpace(s[1]), strings.TrimSpace(s[len(s)-2])
+	return strings.Contains(s[0], "grpcx") && strings.TrimSpace(s[len(s)-1]) != "" &&
+		edges.MatchString(top) && edges.MatchString(bottom)
 }
 
 var (
+	edges       = regexp.MustCompile(`^[┌╔└╚].*[┐╗┘╝]$`)
 	selectedRow = regexp.MustCompile(`[│║]>← +(\d+) `)
 	received    = regexp.MustCompile(`←(\d+) →\d+`)
 )

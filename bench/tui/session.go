@@ -16,6 +16,7 @@ const (
 	keyCancel     = "\x03"      // ctrl+c
 	keyTextEnd    = "\x1b[1;5F" // ctrl+end
 	keyBackspace  = "\x7f"
+	keyPaneNext   = "\t"
 	keyPaneBefore = "\x1b[Z" // shift+tab
 	pasteStart    = "\x1b[200~"
 	pasteEnd      = "\x1b[201~"
@@ -54,7 +55,7 @@ func (b *bench) session(ctx context.Context) error {
 	return b.rest(ctx, t)
 }
 
-// pick opens a method by its name; the tree must have the focus.
+// pick opens a method by its name; no text may have the focus.
 func pick(ctx context.Context, t *terminal, method string) error {
 	if _, err := t.until(ctx, "the server", func(s screen) bool { return s.framed() && s.has("SERVING") }); err != nil {
 		return err
@@ -150,27 +151,26 @@ func (b *bench) cancelled(ctx context.Context, t *terminal, idle times) error {
 }
 
 // streamed measures a stream from its first to its last message: keys, output,
-// memory, and whether everything was counted.
+// memory, and whether everything was counted. The newest messages are followed
+// until one is selected, and that one is long past what is kept at the end.
 func (b *bench) streamed(ctx context.Context, t *terminal, idle times) error {
 	written, began := t.output(), time.Now()
-	if _, err := t.press(keySend); err != nil {
+	if _, err := t.press(keySend + keyPaneBefore); err != nil {
 		return err
 	}
 	if _, err := t.until(ctx, "the stream", func(s screen) bool { return s.has("● streaming") && s.received() > fewestKeys }); err != nil {
 		return err
 	}
-	moved, at, err := move(ctx, t, b.stream*4/10)
+	typed, err := toggle(ctx, t, b.stream*3/10)
 	if err != nil {
 		return err
 	}
-	if _, err := t.press("2"); err != nil {
-		return err
-	}
-	typed, err := toggle(ctx, t, b.stream*4/10)
+	output := float64(t.output()-written) / time.Since(began).Seconds()
+	moved, at, err := move(ctx, t, b.stream*3/10)
 	if err != nil {
 		return err
 	}
-	ended, err := t.until(ctx, "the end of the stream", func(s screen) bool { return s.has("✓ OK") })
+	ended, err := t.untilWithin(ctx, b.stream+patience, "the end of the stream", func(s screen) bool { return s.has("✓ OK") })
 	if err != nil {
 		return err
 	}
@@ -178,32 +178,32 @@ func (b *bench) streamed(ctx context.Context, t *terminal, idle times) error {
 	if err != nil {
 		return err
 	}
-	length := ended.Sub(began)
-	s := t.screen()
-	name := fmt.Sprintf("%d messages a second for %v: ", b.rate, b.stream)
-	b.table.add(name+"not counted", float64(b.feed.total-s.received()), 0, "messages")
-	b.table.add(name+"behind the server", milliseconds(length-b.stream), 1000, "ms")
-	b.table.addTime(name+"row selected, p50", moved.quantile(.5), 30*time.Millisecond, beside(idle, .5))
-	b.table.addTime(name+"row selected, p95", moved.quantile(.95), 100*time.Millisecond, beside(idle, .95))
-	b.table.addTime(name+"letter typed, p50", typed.quantile(.5), 30*time.Millisecond, beside(idle, .5))
-	b.table.addTime(name+"letter typed, p95", typed.quantile(.95), 100*time.Millisecond, beside(idle, .95))
-	b.table.add(name+"output", float64(t.output()-written)/1000/length.Seconds(), 100, "KB/s")
-	b.table.add(name+"most memory", memory/(1<<20), 150, "MiB")
-	lost := 0.0
+	s, lost := t.screen(), 0.0
 	if s.selected() != at {
 		lost = 1
 	}
-	b.table.add(name+"selected messages lost", lost, 0, "")
+	b.table.add("stream: messages not counted", float64(b.feed.total-s.received()), 0, "")
+	b.table.add("stream: selected messages lost", lost, 0, "")
+	b.table.add("stream: behind the server", milliseconds(ended.Sub(began)-b.stream), 1000, "ms")
+	b.table.addTime("stream: letter typed, p50", typed.quantile(.5), 30*time.Millisecond, beside(idle, .5))
+	b.table.addTime("stream: letter typed, p95", typed.quantile(.95), 100*time.Millisecond, beside(idle, .95))
+	b.table.addTime("stream: row selected, p50", moved.quantile(.5), 30*time.Millisecond, beside(idle, .5))
+	b.table.addTime("stream: row selected, p95", moved.quantile(.95), 100*time.Millisecond, beside(idle, .95))
+	b.table.add("stream: output while following", output/1000, 100, "KB/s")
+	b.table.add("stream: most memory", memory/(1<<20), 150, "MiB")
 	return nil
 }
 
 // move moves the selection of the response up and down for a time. It returns how
 // long that took each time, and the number of the message selected in the end.
 func move(ctx context.Context, t *terminal, length time.Duration) (took times, at int, err error) {
-	if _, err := t.press("3" + keyUp); err != nil {
+	if _, err := t.press(keyPaneNext + keyUp); err != nil {
 		return nil, 0, err
 	}
 	if _, err := t.untilText(ctx, "paused"); err != nil {
+		return nil, 0, err
+	}
+	if err := breathe(ctx); err != nil { // the rest of that frame may still come
 		return nil, 0, err
 	}
 	at = t.screen().selected()
@@ -226,9 +226,6 @@ func move(ctx context.Context, t *terminal, length time.Duration) (took times, a
 
 // written measures keys and the check in a long request.
 func (b *bench) written(ctx context.Context, t *terminal, idle times) error {
-	if _, err := t.press(keyPaneBefore); err != nil {
-		return err
-	}
 	if err := pick(ctx, t, "Talk"); err != nil {
 		return err
 	}

@@ -112,6 +112,11 @@ func (t *terminal) screen() screen {
 
 // until returns when the output came with which want was true, or now if it is.
 func (t *terminal) until(ctx context.Context, what string, want func(screen) bool) (time.Time, error) {
+	return t.untilWithin(ctx, patience, what, want)
+}
+
+// untilWithin is until with a patience of its own.
+func (t *terminal) untilWithin(ctx context.Context, patience time.Duration, what string, want func(screen) bool) (time.Time, error) {
 	t.mu.Lock()
 	if want(read(t.emulator)) {
 		defer t.mu.Unlock()

@@ -16,9 +16,14 @@ type list struct {
 	height   int            // rows of the last drawing
 	shown    []int          // the entry in each row
 	offset   int            // rows above the list
-	drawn    map[int]string // rows that were drawn in these cells, but for the selected one
-	cells    int
-	types    uint64 // generation of the types when they were drawn
+	drawn    map[int]string // rows that were drawn so, but for the selected one
+	from     drawnFrom
+}
+
+// drawnFrom is what drawn rows depend on, beside their entries.
+type drawnFrom struct {
+	cells, digits int
+	types         uint64 // generation of the types
 }
 
 // nothing is the index of a row that shows no entry.
@@ -28,8 +33,9 @@ const nothing = -1
 func (m *Model) drawList(width, height int, focused bool) []string {
 	l := &m.list
 	l.height = height
-	if generation := m.types.generation.Load(); l.drawn == nil || l.cells != width || l.types != generation || len(l.drawn) > 4*height {
-		l.drawn, l.cells, l.types = make(map[int]string, height), width, generation
+	from := drawnFrom{width, m.digits(), m.types.generation.Load()}
+	if l.drawn == nil || l.from != from || len(l.drawn) > 4*height {
+		l.drawn, l.from = make(map[int]string, height), from
 	}
 	out := make([]string, height)
 	l.shown = m.rows(height)
@@ -83,14 +89,16 @@ func (m *Model) rows(height int) []int {
 	return rows[:min(len(rows), height)]
 }
 
+// digits is how wide the numbers of messages are.
+func (m *Model) digits() int { return max(3, len(fmt.Sprint(max(m.snap.Received, m.snap.Sent)))) }
+
 // entryText is what stands before the message, and the message in one line.
 func (m *Model) entryText(i, width int) (head, body string, k kind) {
 	e, ok := m.call.Entry(i)
 	if !ok {
 		return "", "⋯ no longer kept", dimLine
 	}
-	digits := len(fmt.Sprint(max(m.snap.Received, m.snap.Sent)))
-	head = fmt.Sprintf("%s %*d ", arrow(e.Direction), max(digits, 3), e.Number)
+	head = fmt.Sprintf("%s %*d ", arrow(e.Direction), m.digits(), e.Number)
 	if width >= 50 {
 		head += fmt.Sprintf("%8s ", seconds(e.At))
 	}

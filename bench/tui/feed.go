@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"io"
@@ -14,6 +15,8 @@ import (
 	"google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/reflection"
 	reflectionpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
+	"google.golang.org/protobuf/encoding/protowire"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/reflect/protoreflect"
 	"google.golang.org/protobuf/types/dynamicpb"
 )
@@ -26,6 +29,7 @@ package feed;
 service Feed {
   rpc Watch(WatchRequest) returns (stream Trade);
   rpc Talk(stream WatchRequest) returns (stream Trade);
+  rpc Pages(WatchRequest) returns (stream Page);
 }
 message WatchRequest {
   string symbol = 1;
@@ -39,22 +43,31 @@ message Trade {
   int64 size = 5;
   string venue = 6;
 }
+message Page {
+  repeated Trade trades = 1;
+}
 `
 
-// feed is a server with thousands of methods, two of which it has: Watch sends
-// trades at a pace, Talk takes messages until they end.
+// pageSize is how large a page is, in bytes.
+const pageSize = 3 << 20
+
+// feed is a server with thousands of methods, three of which it has: Watch sends
+// trades at a pace, Talk takes messages until they end, Pages sends messages of
+// several MiB as fast as it can.
 type feed struct {
 	address     string
 	rate, total int // of Watch: messages a second, and messages
+	pages       int // of Pages
 	trade       protoreflect.MessageDescriptor
+	page        protoreflect.MessageDescriptor
 	request     protoreflect.MessageDescriptor
 	shown       map[string]grpc.ServiceInfo
 	server      *grpc.Server
 	served      chan error
 }
 
-func startFeed(ctx context.Context, rate, total int) (*feed, error) {
-	f := &feed{rate: rate, total: total, shown: map[string]grpc.ServiceInfo{"feed.Feed": {}}, served: make(chan error, 1)}
+func startFeed(ctx context.Context, rate, total, pages int) (*feed, error) {
+	f := &feed{rate: rate, total: total, pages: pages, shown: map[string]grpc.ServiceInfo{"feed.Feed": {}}, served: make(chan error, 1)}
 	sources := map[string]string{"feed.proto": feedProto}
 	for n := range services {
 		sources[fmt.Sprintf("area%02d.proto", n)] = area(n)
@@ -70,7 +83,7 @@ func startFeed(ctx context.Context, rate, total int) (*feed, error) {
 		return nil, fmt.Errorf("compile the feed: %w", err)
 	}
 	own := files.FindFileByPath("feed.proto").Messages()
-	f.request, f.trade = own.ByName("WatchRequest"), own.ByName("Trade")
+	f.request, f.trade, f.page = own.ByName("WatchRequest"), own.ByName("Trade"), own.ByName("Page")
 
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
@@ -81,6 +94,7 @@ func startFeed(ctx context.Context, rate, total int) (*feed, error) {
 	f.server.RegisterService(&grpc.ServiceDesc{ServiceName: "feed.Feed", Streams: []grpc.StreamDesc{
 		{StreamName: "Watch", Handler: f.watch, ServerStreams: true},
 		{StreamName: "Talk", Handler: f.talk, ServerStreams: true, ClientStreams: true},
+		{StreamName: "Pages", Handler: f.sendPages, ServerStreams: true},
 	}}, nil)
 	reflectionpb.RegisterServerReflectionServer(f.server, reflection.NewServerV1(reflection.ServerOptions{
 		Services: f, DescriptorResolver: files.AsResolver(),
@@ -148,6 +162,26 @@ func (f *feed) tradeOf(seq int) *dynamicpb.Message {
 		m.Set(fields.ByName(name), protoreflect.ValueOf(v))
 	}
 	return m
+}
+
+func (f *feed) sendPages(_ any, stream grpc.ServerStream) error {
+	if err := stream.RecvMsg(dynamicpb.NewMessage(f.request)); err != nil {
+		return err
+	}
+	trade, err := proto.Marshal(f.tradeOf(1))
+	if err != nil {
+		return err
+	}
+	trades := f.page.Fields().ByName("trades").Number()
+	one := protowire.AppendBytes(protowire.AppendTag(nil, trades, protowire.BytesType), trade)
+	page := dynamicpb.NewMessage(f.page)
+	page.SetUnknown(bytes.Repeat(one, pageSize/len(one))) // on the wire it is the same
+	for range f.pages {
+		if err := stream.SendMsg(page); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (f *feed) talk(_ any, stream grpc.ServerStream) error {

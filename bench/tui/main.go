@@ -25,6 +25,10 @@ import (
 // exitMissed is the exit code for a limit that is missed.
 const exitMissed = 3
 
+// pagesEach is how many large messages are sent, for each run that there is of
+// other things.
+const pagesEach = 15
+
 // config says what to measure.
 type config struct {
 	grpcx     string        // the binary; "" builds one
@@ -79,7 +83,7 @@ func run(ctx context.Context, w io.Writer, cfg config) (missed int, err error) {
 		return 0, err
 	}
 	b := &bench{config: cfg, dir: dir}
-	if b.feed, err = startFeed(ctx, cfg.rate, int(float64(cfg.rate)*cfg.stream.Seconds())); err != nil {
+	if b.feed, err = startFeed(ctx, cfg.rate, int(float64(cfg.rate)*cfg.stream.Seconds()), pagesEach*cfg.runs); err != nil {
 		return 0, err
 	}
 	defer b.feed.stop()

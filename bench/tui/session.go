@@ -29,7 +29,7 @@ const (
 )
 
 // session measures one run of the terminal UI: keys at rest, calls that are
-// cancelled, the stream, a long request, and at last nothing at all.
+// cancelled, the stream, large messages, a long request, and at last nothing at all.
 func (b *bench) session(ctx context.Context) error {
 	t, err := open(ctx, b.dir, false, b.grpcx, "tui", b.feed.address)
 	if err != nil {
@@ -47,6 +47,9 @@ func (b *bench) session(ctx context.Context) error {
 		return err
 	}
 	if err := b.streamed(ctx, t, idle); err != nil {
+		return err
+	}
+	if err := b.paged(ctx, t); err != nil {
 		return err
 	}
 	if err := b.written(ctx, t, idle); err != nil {
@@ -222,6 +225,26 @@ func move(ctx context.Context, t *terminal, length time.Duration) (took times, a
 		}
 	}
 	return took, at, nil
+}
+
+// paged measures the memory that a stream of large messages takes.
+func (b *bench) paged(ctx context.Context, t *terminal) error {
+	if err := pick(ctx, t, "Pages"); err != nil {
+		return err
+	}
+	if _, err := t.press(keySend); err != nil {
+		return err
+	}
+	_, err := t.untilWithin(ctx, time.Minute+patience, "all pages", func(s screen) bool { return s.has(fmt.Sprintf("✓ OK  ←%d ", b.feed.pages)) })
+	if err != nil {
+		return err
+	}
+	memory, err := peakMemory(t.cmd.Process.Pid)
+	if err != nil {
+		return err
+	}
+	b.table.add(fmt.Sprintf("messages of %d MiB: most memory", pageSize>>20), memory/(1<<20), 150, "MiB")
+	return nil
 }
 
 // written measures keys and the check in a long request.

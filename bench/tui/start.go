@@ -16,7 +16,7 @@ type bench struct {
 // The most that the controls take on a quiet machine.
 const (
 	parStart = 50 * time.Millisecond
-	parKey   = 20 * time.Millisecond // a frame is drawn 60 times a second
+	parKey   = 30 * time.Millisecond // a frame comes each 25 ms
 )
 
 // starts measures what the user waits for at first.

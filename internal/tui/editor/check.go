@@ -59,10 +59,14 @@ func (m *Model) checkNow() tea.Cmd {
 }
 
 // Messages gives the messages of the text as wire bytes: none for an empty
-// text. What is wrong with the text is a *message.Error.
+// text. What is wrong with the text is a *message.Error. A value that is being
+// written in the form is kept first.
 func (m *Model) Messages() ([][]byte, error) {
 	if m.method == nil {
 		return nil, errors.New("read request: no method chosen")
+	}
+	if _, done := m.settle(); !done {
+		return nil, &message.Error{Msg: m.note}
 	}
 	if m.check.revision != m.buffer.revision {
 		c := check{revision: m.buffer.revision, asked: m.buffer.revision}
@@ -91,9 +95,20 @@ func (m *Model) Status() string {
 	case p != nil:
 		return "✗ " + termtext.Line(p.Error())
 	case len(m.check.wire) > 1:
-		return fmt.Sprintf("✓ valid, %d messages", len(m.check.wire))
+		return fmt.Sprintf("✓ valid, %d messages", len(m.check.wire)) + m.formAdvice()
 	}
-	return "✓ valid"
+	return "✓ valid" + m.formAdvice()
+}
+
+// formAdvice tells of the keys of the form.
+func (m *Model) formAdvice() string {
+	switch {
+	case !m.form.shown:
+		return ""
+	case m.form.input != nil:
+		return "  enter keeps, esc drops"
+	}
+	return "  type or enter: edit  space: un/set  +: add"
 }
 
 // maxMessages is how many messages a text may have.

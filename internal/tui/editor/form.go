@@ -43,11 +43,29 @@ func (f *form) writing() bool { return f.shown && f.input != nil }
 // leave ends the writing of a value without keeping it.
 func (f *form) leave() { f.input = nil }
 
+// settle keeps what is being written in the form, as enter does. It reports
+// whether there is nothing left to write: what cannot be a value stays.
+func (m *Model) settle() (check tea.Cmd, done bool) {
+	for m.form.writing() {
+		in := m.form.input
+		if cmd := m.keepInput(); cmd != nil {
+			check = cmd
+		}
+		if m.form.input == in {
+			return check, false
+		}
+	}
+	return check, true
+}
+
 // ToggleForm shows the text as a form, or as text again.
 func (m *Model) ToggleForm() tea.Cmd {
 	m.note = ""
 	m.popup = popup{}
-	m.form.leave()
+	check, done := m.settle()
+	if !done {
+		return check
+	}
 	m.form.shown = !m.form.shown
 	if m.form.shown {
 		m.chooseRowAt(m.buffer.at)
@@ -56,7 +74,7 @@ func (m *Model) ToggleForm() tea.Cmd {
 		m.buffer.past.open = false
 	}
 	m.touch()
-	return nil
+	return check
 }
 
 // Form reports whether the text is shown as a form.

@@ -59,6 +59,11 @@ func TestForm(t *testing.T) {
 		{"free JSON", `{"free": {}}`, []string{"free"}, `<enter><ctrl+u>{"a": [1]}<enter>`, `{"free": {"a": [1]}}`},
 		{"what is not JSON is refused", `{"free": {}}`, []string{"free"}, `<enter><ctrl+u>}<enter><esc>`, `{"free": {}}`},
 		{"a missing value", "{\n  \"age\":\n}", []string{"age"}, "<enter>3<enter>", "{\n  \"age\": 3\n}"},
+		{"typing begins to write", `{"displayName": "Ada"}`, []string{"displayName"}, "Bob<enter>", `{"displayName": "Bob"}`},
+		{"typing sets a field", `{}`, []string{"age"}, "5<enter>", "{\n  \"age\": 5\n}"},
+		{"typing a number below zero", `{"age": 1}`, []string{"age"}, "-5<enter>", `{"age": -5}`},
+		{"typing does nothing to a list", `{"tags": ["a"]}`, []string{"tags"}, "x<enter><esc>", `{"tags": ["a", ""]}`},
+		{"the form is left with what was typed", `{"age": 1}`, []string{"age"}, "23<form>", `{"age": 23}`},
 		{"another member of the oneof", "{\n  \"email\": \"a\"\n}", []string{"phone"}, "<enter>1<enter>", "{\n  // \"email\": \"a\",\n  \"phone\": \"1\"\n}"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -135,5 +140,37 @@ func TestProblemInTheForm(t *testing.T) {
 	press(m, "<form>")
 	if got := frame(t, m, 60, 40); strings.Count(got, "!") != 1 || !strings.Contains(got, "!   street") {
 		t.Errorf("the wrong rows are marked:\n%s", got)
+	}
+}
+
+func TestMessagesHoldWhatIsBeingWritten(t *testing.T) {
+	m := newModel(t, "Tell", `{"name": "a", "age": 1}`)
+	press(m, "<form>")
+	choose(t, m, "name")
+	press(m, "Ada")
+	if _, err := m.Messages(); err != nil || m.Text() != `{"name": "Ada", "age": 1}` {
+		t.Errorf("%s: %v", m.Text(), err)
+	}
+	t.Run("what cannot be a value", func(t *testing.T) {
+		m := newModel(t, "Ask", `{"free": {}}`)
+		press(m, "<form>")
+		choose(t, m, "free")
+		press(m, "}")
+		if _, err := m.Messages(); err == nil || !m.form.writing() {
+			t.Errorf("%s: %v", m.Text(), err)
+		}
+	})
+}
+
+func TestFormLeftWithAProblem(t *testing.T) {
+	m := newModel(t, "Tell", `{"age": 1}`)
+	press(m, "<form>")
+	choose(t, m, "age")
+	press(m, "x")
+	for cmd := m.ToggleForm(); cmd != nil; {
+		cmd = m.Update(cmd())
+	}
+	if m.Problem() == nil {
+		t.Errorf("no problem in %s", m.Text())
 	}
 }

@@ -16,9 +16,9 @@ func (m *Model) formCommand(name, typed string) func() tea.Cmd {
 		return func() tea.Cmd { m.moveRow(by); return nil }
 	}
 	switch name {
-	case "up", "k":
+	case "up":
 		return move(-1)
-	case "down", "j":
+	case "down":
 		return move(1)
 	case "pgup":
 		return move(-max(m.height-1, 1))
@@ -38,10 +38,38 @@ func (m *Model) formCommand(name, typed string) func() tea.Cmd {
 		return func() tea.Cmd { return m.cycle(1) }
 	case "+", "shift++", "shift+=", "insert":
 		return m.addPart
-	case "-", "delete", "backspace":
+	case "delete", "backspace":
 		return m.removeRow
+	case "-":
+		if r, ok := m.row(); !ok || r.field == nil || !isNumber(r.want) {
+			return m.removeRow
+		}
 	}
-	return nil
+	if typed == "" {
+		return nil
+	}
+	return func() tea.Cmd { return m.overwrite(typed) }
+}
+
+// overwrite begins to write the value of the chosen row anew, with what was
+// typed. Where no value can be typed, it does nothing.
+func (m *Model) overwrite(typed string) tea.Cmd {
+	r, ok := m.row()
+	if !ok || r.want.list || r.want.entries || r.want.object() || isBool(r.want) {
+		return nil
+	}
+	var cmd tea.Cmd
+	if r.node < 0 {
+		cmd = m.setRow(r)
+		if r, ok = m.row(); !ok || r.node < 0 {
+			return cmd
+		}
+	}
+	if m.write(r); m.form.input != nil {
+		m.form.input.set("")
+		m.formPaste(typed)
+	}
+	return cmd
 }
 
 // inputCommand finds what a key does while a value is written.
@@ -82,12 +110,12 @@ func (m *Model) inputCommand(name, typed string) func() tea.Cmd {
 	return func() tea.Cmd { return m.formPaste(typed) }
 }
 
-// formPaste puts text in the value that is being written; line breaks, which
-// no value has, become blanks.
+// formPaste puts text in the value that is being written, or begins to write
+// one; line breaks, which no value has, become blanks.
 func (m *Model) formPaste(s string) tea.Cmd {
 	m.touch()
 	if m.form.input == nil {
-		return nil
+		return m.overwrite(s)
 	}
 	in := m.form.input
 	if !in.replace(in.at, in.at, strings.Join(split(s), " ")) {
@@ -126,6 +154,18 @@ func (m *Model) enterRow() tea.Cmd {
 func isBool(s slot) bool {
 	f := s.unwrap()
 	return f != nil && f.Kind() == protoreflect.BoolKind
+}
+
+func isNumber(s slot) bool {
+	f := s.unwrap()
+	if f == nil {
+		return false
+	}
+	switch f.Kind() {
+	case protoreflect.StringKind, protoreflect.BytesKind, protoreflect.BoolKind, protoreflect.EnumKind, protoreflect.MessageKind, protoreflect.GroupKind:
+		return false
+	}
+	return true
 }
 
 // write begins to write the value of a row.

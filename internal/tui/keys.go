@@ -112,9 +112,7 @@ func (m *Model) searchKey(k tea.KeyPressMsg) {
 		m.tree.move(-1)
 	default:
 		if m.tree.filter.key(k) {
-			m.tree.at = 0
-			m.tree.rebuild()
-			m.tree.at = 0
+			m.tree.refilter()
 		}
 	}
 }
@@ -132,8 +130,7 @@ func (m *Model) paste(msg tea.PasteMsg) tea.Cmd {
 	switch m.where() {
 	case inSearch:
 		m.tree.filter.insert(msg.Content)
-		m.tree.rebuild()
-		m.tree.at = 0
+		m.tree.refilter()
 	case inBody:
 		return m.edit(msg)
 	case inHeader:
@@ -166,7 +163,7 @@ func (m *Model) click(msg tea.MouseClickMsg) tea.Cmd {
 			y--
 		}
 		if i := m.tree.top + y; y >= 0 && i < len(m.tree.rows) {
-			m.tree.at = i
+			m.tree.choose(i)
 			return m.open()
 		}
 	case p == responsePane:

@@ -31,8 +31,7 @@ func (m *Model) back() tea.Cmd {
 func (m *Model) search() tea.Cmd {
 	m.focus = treePane
 	m.tree.typing, m.tree.filter = true, line{}
-	m.tree.rebuild()
-	m.tree.at = 0
+	m.tree.refilter()
 	return nil
 }
 

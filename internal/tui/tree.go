@@ -53,6 +53,8 @@ type tree struct {
 	rows   []row
 	at     int // the selected row
 	top    int // the first row shown
+	height int // rows that were shown last
+	moved  bool // by the user, since the search changed
 	filter line
 	typing bool // the filter is under edit
 	found  int  // methods that the filter matches
@@ -112,7 +114,8 @@ func (t *tree) setSection(name string, requests []kept) {
 	t.rebuild()
 }
 
-// rebuild makes the rows anew and keeps the selection where it was.
+// rebuild makes the rows anew and keeps the selection where it was; that of a
+// search is the best match until the user moves it.
 func (t *tree) rebuild() {
 	selected, had := t.selected()
 	t.rows = t.rows[:0]
@@ -120,6 +123,10 @@ func (t *tree) rebuild() {
 		t.search()
 	} else {
 		t.list()
+	}
+	if t.searching() && !t.moved {
+		t.at = 0
+		return
 	}
 	if had {
 		for i, r := range t.rows {
@@ -217,9 +224,20 @@ func (t *tree) selected() (row, bool) {
 	return t.rows[t.at], true
 }
 
-func (t *tree) move(by int) { t.at = max(0, min(len(t.rows)-1, t.at+by)) }
+func (t *tree) move(by int) { t.choose(t.at + by) }
 
-// fold opens or closes what is below the selected row.
+// choose selects the row, or the nearest there is.
+func (t *tree) choose(at int) {
+	t.at, t.moved = max(0, min(len(t.rows)-1, at)), true
+}
+
+// refilter searches anew.
+func (t *tree) refilter() {
+	t.moved = false
+	t.rebuild()
+}
+
+// fold opens or closes what is below the selected row, and shows some of it.
 func (t *tree) fold(r row) {
 	switch {
 	case r.heading != "":
@@ -231,7 +249,10 @@ func (t *tree) fold(r row) {
 	case r.service != nil:
 		r.service.open = !r.service.open
 	}
+	before := len(t.rows)
 	t.rebuild()
+	last := t.at + min(len(t.rows)-before, t.height-1)
+	t.top = max(t.top, last-t.height+1)
 }
 
 // view gives at most height lines of at most width cells, and the line that the
@@ -243,6 +264,7 @@ func (t *tree) view(width, height int, th theme) (lines []string, selected int) 
 		lines = append(lines, fit("/"+text, max(0, width-len(count)-1))+" "+th.dim.Render(count))
 		height--
 	}
+	t.height = height
 	t.top = max(0, min(t.top, t.at, len(t.rows)-height))
 	if t.at >= t.top+height {
 		t.top = t.at - height + 1

@@ -167,9 +167,7 @@ func TestFormLeftWithAProblem(t *testing.T) {
 	press(m, "<form>")
 	choose(t, m, "age")
 	press(m, "x")
-	for cmd := m.ToggleForm(); cmd != nil; {
-		cmd = m.Update(cmd())
-	}
+	settle(m, m.ToggleForm())
 	if m.Problem() == nil {
 		t.Errorf("no problem in %s", m.Text())
 	}

@@ -1,0 +1,67 @@
+package tui
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/grpcx/grpcx/internal/describe"
+)
+
+// TestSearchWhileMethodsCome holds that enter opens the best match, however late
+// it has come, and what the user has chosen once there is a choice.
+func TestSearchWhileMethodsCome(t *testing.T) {
+	var tr tree
+	tr.setServices([]protoreflect.FullName{"a.A", "a.B", "a.C"})
+	come := func(service protoreflect.FullName, names ...protoreflect.Name) {
+		var methods []describe.MethodInfo
+		for _, name := range names {
+			methods = append(methods, describe.MethodInfo{Name: name})
+		}
+		tr.setMethods([]serviceMethods{{service: service, methods: methods}})
+	}
+	selected := func() string {
+		r, ok := tr.selected()
+		if !ok || r.method == nil {
+			return ""
+		}
+		return string(r.method.Name)
+	}
+	tr.typing, tr.filter = true, newLine("watch7")
+	tr.refilter()
+	come("a.A", "WatchThing17", "WatchThing47")
+	come("a.B", "Watch7")
+	if got := selected(); got != "Watch7" {
+		t.Errorf("%s is selected, want the best match", got)
+	}
+	tr.move(1)
+	was := selected()
+	come("a.C", "Watch7", "Watch77")
+	if got := selected(); got != was {
+		t.Errorf("%s is selected, want %s, which the user chose", got, was)
+	}
+}
+
+// TestOpenedAtTheEnd holds that what opens below the last row shown can be seen.
+func TestOpenedAtTheEnd(t *testing.T) {
+	var tr tree
+	var services []protoreflect.FullName
+	for i := range 30 {
+		services = append(services, protoreflect.FullName(fmt.Sprintf("a.S%d", i)))
+	}
+	tr.setServices(services)
+	tr.setMethods([]serviceMethods{{service: "a.S29", methods: []describe.MethodInfo{{Name: "First"}, {Name: "Last"}}}})
+	show := func() string {
+		lines, _ := tr.view(30, 10, newTheme())
+		return strings.Join(lines, "\n")
+	}
+	tr.move(100)
+	show()
+	r, _ := tr.selected()
+	tr.fold(r)
+	if got := show(); !strings.Contains(got, "Last") || !strings.Contains(got, "> ▾ a.S29") {
+		t.Errorf("the methods are out of sight:\n%s", got)
+	}
+}

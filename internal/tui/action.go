@@ -61,7 +61,7 @@ func treeActions() []action {
 	return []action{
 		{[]string{"enter"}, inTree | inSearch, "open", "open the service, the method or the kept request", (*Model).open},
 		{[]string{"/"}, outside, "search", "search methods by any letters of their names", (*Model).search},
-		{[]string{"g"}, inTree | inHeaders, "generate", "generate a TypeScript client of the service", (*Model).askGenerate},
+		{[]string{"g"}, inTree, "generate", "generate a TypeScript client of the service", (*Model).askGenerate},
 		{[]string{"R"}, outside, "reconnect", "reconnect and read the schema again", (*Model).reconnect},
 		{[]string{"o"}, outside, "connect to", "connect to another server", (*Model).askAddress},
 		{[]string{"F"}, outside, "schema files", "take the schema from .proto files or a descriptor set", (*Model).pickFiles},
@@ -76,6 +76,7 @@ func writingActions() []action {
 		{[]string{"ctrl+_", "ctrl+/"}, inBody, "set/unset", "set or unset the field of this line (ctrl+/)", write((*editor.Model).ToggleField)},
 		{[]string{"f3", "m"}, everywhere, "metadata", "show metadata and timeout of the request, or the message again", (*Model).toggleHeaders},
 		{[]string{"ctrl+o"}, inBody, "$EDITOR", "edit the request in $EDITOR", (*Model).editElsewhere},
+		{[]string{"ctrl+n"}, inBody, "new", "begin the request anew, from its template", write((*editor.Model).Restart)},
 		{[]string{"ctrl+z"}, inBody, "undo", "undo", write((*editor.Model).Undo)},
 		{[]string{"ctrl+y"}, inBody, "redo", "redo", write((*editor.Model).Redo)},
 		{[]string{"ctrl+g"}, inBody, "problem", "go to what is wrong", (*Model).gotoProblem},

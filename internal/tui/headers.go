@@ -186,6 +186,18 @@ func (m *Model) removeHeader() tea.Cmd {
 	return nil
 }
 
+// settle keeps the line of metadata that is under edit, as enter does.
+func (m *Model) settle() error {
+	if !m.headers.open {
+		return nil
+	}
+	if err := m.headers.keep(); err != nil {
+		m.focus, m.asHeaders = requestPane, true
+		return err
+	}
+	return nil
+}
+
 // callMetadata is what goes with the call, references resolved.
 func (m *Model) callMetadata() (metadata.MD, error) {
 	var live []Header

@@ -4,8 +4,6 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
-	"github.com/charmbracelet/x/ansi"
-
 	"github.com/grpcx/grpcx/internal/termtext"
 )
 
@@ -71,38 +69,13 @@ func keyName(key string) string {
 func (m *Model) showPalette() tea.Cmd {
 	var choices []choice
 	for _, a := range m.actions {
-		choices = append(choices, choice{name: a.name, note: keyNames(a.keys), run: a.run})
+		choices = append(choices, choice{name: a.name, note: keyNames(a.keys), run: func(m *Model) tea.Cmd {
+			m.enter(a.places)
+			return a.run(m)
+		}})
 	}
 	m.overlay = newChooser("Actions", choices)
 	return nil
-}
-
-// barItem is an action as the bar tells of it.
-type barItem struct{ key, short string }
-
-// barItems are the actions of a place: the first of the table, those of the place
-// alone, and the others.
-func (m *Model) barItems(at place) []barItem {
-	var own, general []barItem
-	for _, a := range m.actions {
-		key := ""
-		for _, k := range a.keys {
-			if a.counts(k, at) {
-				key = k
-				break
-			}
-		}
-		if key == "" {
-			continue
-		}
-		item := barItem{keyName(key), a.short}
-		if own != nil && (a.places == everywhere || a.places == outside) {
-			general = append(general, item)
-		} else {
-			own = append(own, item)
-		}
-	}
-	return append(own, general...)
 }
 
 // counts reports whether one of the action's keys means the action at a place.
@@ -111,35 +84,6 @@ func (a *action) counts(key string, at place) bool {
 		at &= outside
 	}
 	return a.places&at != 0
-}
-
-// bar is the bottom line: a notice, or what can be done here, as much as there is
-// room for, with help at its end.
-func (m *Model) bar(width int) string {
-	if m.notice != "" {
-		return fit(" "+m.notice, width)
-	}
-	at := m.where()
-	help := " ? help"
-	if at&outside == 0 {
-		help = " F1 help"
-	}
-	room := width - ansi.StringWidth(help) - 1
-	var b strings.Builder
-	used := 0
-	for _, item := range m.barItems(at) {
-		if item.short == "help" {
-			continue
-		}
-		text := " " + item.key + " " + item.short + " "
-		n := ansi.StringWidth(text)
-		if used+n > room {
-			continue
-		}
-		used += n
-		b.WriteString(text)
-	}
-	return m.theme.dim.Render(fit(b.String()+help, width))
 }
 
 // showHealth opens the log of the server's health.

@@ -45,6 +45,7 @@ type Model struct {
 	awaiting  bool                          // the search's first method is to be opened when it is known
 	number    int                           // of the latest pick
 	editor    *editor.Model
+	drafts    drafts // of the other methods
 	headers   headers
 	asHeaders bool // the request pane shows them, not the message
 

@@ -8,14 +8,14 @@ import (
 // the call.
 func (m *Model) back() tea.Cmd {
 	switch at := m.where(); {
+	case m.backCancels():
+		m.call.Cancel()
 	case at == inSearch:
 		m.tree.endSearch()
 	case at == inHeader:
 		m.headers.leave()
 	case at == inFind, at == inResponse && m.response.Detail():
 		m.response.Back()
-	case m.running():
-		m.call.Cancel()
 	case at == inTree && m.tree.searching():
 		m.tree.endSearch()
 	case at == inHeaders:
@@ -26,6 +26,30 @@ func (m *Model) back() tea.Cmd {
 		m.focus = treePane
 	}
 	return nil
+}
+
+// backCancels reports whether there is nothing to leave, but a call to cancel.
+func (m *Model) backCancels() bool {
+	switch m.where() {
+	case inSearch, inHeader, inFind:
+		return false
+	case inResponse:
+		return m.running() && !m.response.Detail()
+	}
+	return m.running()
+}
+
+// enter goes to one of the places, unless this is one.
+func (m *Model) enter(places place) {
+	switch {
+	case places&m.where() != 0:
+	case places&inTree != 0:
+		m.focus = treePane
+	case places&inRequest != 0:
+		m.focus, m.asHeaders = requestPane, places&inBody == 0
+	case places&inResponse != 0:
+		m.focus = responsePane
+	}
 }
 
 func (m *Model) search() tea.Cmd {

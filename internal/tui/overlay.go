@@ -15,6 +15,7 @@ type overlay interface {
 	key(m *Model, k tea.KeyPressMsg) tea.Cmd
 	paste(m *Model, text string)
 	scroll(m *Model, by int)
+	keys() []barItem // for the bar
 	// draw gives its title and at most height lines, of any width, for a box of
 	// width cells inside; x and y are where the cursor is, y below 0 for nowhere.
 	draw(m *Model, width, height int) (title string, lines []string, x, y int)
@@ -92,6 +93,10 @@ func (c *chooser) paste(_ *Model, text string) {
 
 func (c *chooser) scroll(_ *Model, by int) { c.at = max(0, min(len(c.shown)-1, c.at+by)) }
 
+func (c *chooser) keys() []barItem {
+	return []barItem{{"enter", "choose"}, {"esc", "close"}, {"↑↓", "move"}, {"letters", "narrow the list"}}
+}
+
 func (c *chooser) draw(m *Model, width, height int) (title string, lines []string, x, y int) {
 	count := fmt.Sprintf("%d/%d", len(c.shown), len(c.choices))
 	text, x := c.filter.view(max(1, width-len(count)-3))
@@ -162,6 +167,8 @@ func (p *prompt) paste(_ *Model, text string) { p.line.insert(text) }
 
 func (p *prompt) scroll(*Model, int) {}
 
+func (p *prompt) keys() []barItem { return []barItem{{"enter", "go on"}, {"esc", "leave it"}} }
+
 func (p *prompt) draw(m *Model, width, height int) (title string, lines []string, x, y int) {
 	text, x := p.line.view(max(1, width-2))
 	lines = append(lines, "> "+text)
@@ -203,6 +210,10 @@ func (p *pager) key(m *Model, k tea.KeyPressMsg) tea.Cmd {
 func (p *pager) paste(*Model, string) {}
 
 func (p *pager) scroll(_ *Model, by int) { p.top = max(0, p.top+by) }
+
+func (p *pager) keys() []barItem {
+	return []barItem{{"esc", "close"}, {"j/k", "move"}, {"pgup/pgdown", "move a page"}}
+}
 
 func (p *pager) draw(m *Model, width, height int) (title string, lines []string, x, y int) {
 	all := p.lines(m, width)

@@ -123,17 +123,7 @@ func (m *Model) found(msg foundMsg) tea.Cmd {
 		}
 		return nil
 	}
-	m.method = msg.method
-	text := ""
-	m.headers.reset(nil, 0)
-	if p.request != nil {
-		text = strings.Join(p.request.Messages, "\n")
-		if text == "" {
-			text = "\n" // no message, not a template
-		}
-		m.headers.reset(without(p.request.Headers, m.vault.hideHeaders(m.cfg.Headers)), p.request.Timeout)
-	}
-	cmds := []tea.Cmd{m.editor.SetMethod(msg.method, m.link.session.Source.Types(), text)}
+	cmds := []tea.Cmd{m.openRequest(msg.method, p.request)}
 	for _, one := range typed {
 		cmds = append(cmds, m.editor.Update(one))
 	}
@@ -141,6 +131,32 @@ func (m *Model) found(msg foundMsg) tea.Cmd {
 		cmds = append(cmds, m.send())
 	}
 	return tea.Batch(cmds...)
+}
+
+// openRequest puts the request into the editor, or without one what was left there
+// of this method. Metadata and timeout stay where the request has none of its own.
+// What it replaces can be had back: by undo, or by opening the other method.
+func (m *Model) openRequest(method protoreflect.MethodDescriptor, r *Request) tea.Cmd {
+	before := m.method
+	if method == before && r == nil {
+		return nil
+	}
+	if before != nil {
+		m.drafts.keep(m.path(), m.editor.Text())
+	}
+	m.method = method
+	text := m.drafts.take(m.path())
+	if r != nil {
+		text = strings.Join(r.Messages, "\n")
+		if text == "" {
+			text = "\n" // no message, not a template
+		}
+		m.headers.reset(without(r.Headers, m.vault.hideHeaders(m.cfg.Headers)), r.Timeout)
+	}
+	if method == before {
+		return m.editor.SetText(text)
+	}
+	return m.editor.SetMethod(method, m.link.session.Source.Types(), text)
 }
 
 // without gives the headers that are not among others.

@@ -25,6 +25,10 @@ func (m *Model) send() tea.Cmd {
 		m.say("there is no connection; R reconnects")
 		return nil
 	}
+	if err := m.settle(); err != nil {
+		m.say("not sent: " + m.explain(err))
+		return nil
+	}
 	texts, wires, err := m.messages()
 	if err != nil {
 		m.refuse(err)
@@ -225,6 +229,9 @@ func (m *Model) request(texts []string) Request {
 func (m *Model) current() (Request, error) {
 	if m.method == nil || m.link.session == nil {
 		return Request{}, errors.New("no method is open")
+	}
+	if err := m.settle(); err != nil {
+		return Request{}, err
 	}
 	if m.call != nil && m.call.Method().FullName() == m.method.FullName() && m.method.IsStreamingClient() && len(m.sent.Messages) > 0 {
 		return m.sent, nil

@@ -92,6 +92,8 @@ func (m *Model) askAddress() tea.Cmd {
 func (m *Model) goTo(address string) tea.Cmd {
 	m.drop()
 	m.method, m.picking, m.call, m.sent = nil, nil, nil, Request{}
+	m.drafts = drafts{}
+	m.headers.reset(nil, 0) // credentials are for the server that they were given for
 	m.response.SetCall(nil, nil)
 	m.focus = treePane
 	return m.connect(Target{Address: address})

@@ -139,6 +139,12 @@ func (s *terminal) see(text string) {
 	s.until(fmt.Sprintf("%q", text), func() bool { return strings.Contains(s.frame, text) })
 }
 
+// lose waits until the screen does not show the text.
+func (s *terminal) lose(text string) {
+	s.t.Helper()
+	s.until(fmt.Sprintf("the end of %q", text), func() bool { return !strings.Contains(s.frame, text) })
+}
+
 // press types keys by their names, as bubbletea has them.
 func (s *terminal) press(keys ...string) {
 	s.t.Helper()

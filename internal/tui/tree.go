@@ -51,9 +51,9 @@ type tree struct {
 	sections []*section
 
 	rows   []row
-	at     int // the selected row
-	top    int // the first row shown
-	height int // rows that were shown last
+	at     int  // the selected row
+	top    int  // the first row shown
+	height int  // rows that were shown last
 	moved  bool // by the user, since the search changed
 	filter line
 	typing bool // the filter is under edit

@@ -155,6 +155,9 @@ func (m *Model) drawResponse(r rect) string {
 	in := r.inside()
 	focused := m.focus == responsePane
 	title := "3 " + m.response.Title()
+	if m.call != nil && m.method != nil && m.call.Method().FullName() != m.method.FullName() {
+		title += " of " + termtext.Line(string(m.call.Method().Name()))
+	}
 	tabs := m.response.Tabs(max(0, in.w-ansi.StringWidth(title)-4))
 	lines := strings.Split(m.response.View(in.w, in.h, focused), "\n")
 	return m.theme.box(title, tabs, lines, r.w, r.h, focused)

@@ -100,6 +100,17 @@ func (m *Model) SetText(text string) tea.Cmd {
 	return m.changed()
 }
 
+// Restart puts the template in the place of the text, as one step that Undo
+// takes back.
+func (m *Model) Restart() tea.Cmd {
+	if m.method == nil {
+		return nil
+	}
+	cmd := m.SetText(Template(m.method.Input()))
+	m.buffer.moveTo(m.firstValue(place{}))
+	return cmd
+}
+
 // Revision is another number for another text.
 func (m *Model) Revision() uint64 { return m.buffer.revision }
 

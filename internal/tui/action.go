@@ -72,6 +72,8 @@ func treeActions() []action {
 func writingActions() []action {
 	return []action{
 		{[]string{"ctrl+@", "ctrl+space"}, inBody, "complete", "offer completions", write((*editor.Model).Complete)},
+		{[]string{"ctrl+down", "alt+down"}, inBody, "next value", "go to the next value of the message", write((*editor.Model).NextValue)},
+		{[]string{"ctrl+up", "alt+up"}, inBody, "prev value", "go to the value before", write((*editor.Model).PrevValue)},
 		{[]string{"ctrl+t"}, inBody, "form", "show the request as a form, or as JSON again", write((*editor.Model).ToggleForm)},
 		{[]string{"ctrl+_", "ctrl+/"}, inBody, "set/unset", "set or unset the field of this line (ctrl+/)", write((*editor.Model).ToggleField)},
 		{[]string{"f3", "m"}, everywhere, "metadata", "show metadata and timeout of the request, or the message again", (*Model).toggleHeaders},

@@ -91,7 +91,7 @@ func (m *Model) prominent(at place) []string {
 	case inSearch:
 		names = append(names, "open", "back", "next pane")
 	case inBody:
-		names = append(names, "send", "back", "complete", "form", "metadata")
+		names = append(names, "send", "back", "complete", "form", "metadata", "next value")
 	case inHeaders:
 		names = append(names, "add", "edit", "delete", "back", "send")
 	case inHeader:

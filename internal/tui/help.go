@@ -54,10 +54,11 @@ func keyName(key string) string {
 		return "ctrl+space"
 	case "ctrl+_":
 		return "ctrl+/"
-	case "down":
-		return "↓"
-	case "up":
-		return "↑"
+	}
+	for name, arrow := range map[string]string{"down": "↓", "up": "↑"} {
+		if modifier, ok := strings.CutSuffix(key, name); ok && (modifier == "" || strings.HasSuffix(modifier, "+")) {
+			return modifier + arrow
+		}
 	}
 	if len(key) > 1 && key[0] == 'f' && key[1] >= '1' && key[1] <= '9' {
 		return strings.ToUpper(key)

@@ -64,6 +64,7 @@ func TestForm(t *testing.T) {
 		{"typing a number below zero", `{"age": 1}`, []string{"age"}, "-5<enter>", `{"age": -5}`},
 		{"typing does nothing to a list", `{"tags": ["a"]}`, []string{"tags"}, "x<enter><esc>", `{"tags": ["a", ""]}`},
 		{"the form is left with what was typed", `{"age": 1}`, []string{"age"}, "23<form>", `{"age": 23}`},
+		{"the next row with what was typed", `{"name": "a", "age": 1}`, []string{"age"}, "5<prev>", `{"name": "a", "age": 5}`},
 		{"another member of the oneof", "{\n  \"email\": \"a\"\n}", []string{"phone"}, "<enter>1<enter>", "{\n  // \"email\": \"a\",\n  \"phone\": \"1\"\n}"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -159,6 +159,10 @@ func press(m *Model, script string) {
 				m.ToggleField()
 			case "form":
 				m.ToggleForm()
+			case "next":
+				m.NextValue()
+			case "prev":
+				m.PrevValue()
 			case "complete":
 				m.Complete()
 			default:

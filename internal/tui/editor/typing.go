@@ -77,12 +77,18 @@ func (m *Model) enter() tea.Cmd {
 	return m.changed()
 }
 
-// typed inserts what a key typed.
+// typed inserts what a key typed. In the place of a lone 0, as templates have it,
+// a number begins anew.
 func (m *Model) typed(s string) tea.Cmd {
 	b := &m.buffer
 	line, col := b.line(), b.at.col
 	tok, on := tokenAt(line, col)
 	inComment := on && tok.kind == comment && col > tok.from
+	if on && tok.kind == word && line[tok.from:tok.to] == "0" && len(s) == 1 && strings.Contains("-123456789", s) {
+		at := place{b.at.line, tok.from}
+		m.replace(at, place{b.at.line, tok.to}, s)
+		return m.changed()
+	}
 	inText := on && tok.kind == text && col > tok.from && (col < tok.to || !tok.closed)
 	if len(s) == 1 && !inComment {
 		if m.passes(s[0], inText, tok) {

@@ -71,7 +71,7 @@ func run(ctx context.Context, w io.Writer, cfg config) (missed int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer os.RemoveAll(dir)
+	defer func() { _ = os.RemoveAll(dir) }()
 	if cfg.grpcx == "" {
 		cfg.grpcx = filepath.Join(dir, "grpcx")
 		out, err := exec.CommandContext(ctx, "go", "build", "-o", cfg.grpcx, "./cmd/grpcx").CombinedOutput()

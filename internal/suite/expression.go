@@ -279,15 +279,16 @@ func (c *compiler) addIssue(e *common.Error, n *node, text string, offset int, s
 func scan(message, format string, to ...*string) bool {
 	pieces := strings.Split(format, "%s")
 	rest, ok := strings.CutPrefix(message, pieces[0])
-	for i, piece := range pieces[1:] {
+	for i, into := range to {
+		piece := pieces[i+1]
 		if !ok {
 			return false
 		}
 		if piece == "" {
-			*to[i], rest = rest, ""
+			*into, rest = rest, ""
 			continue
 		}
-		*to[i], rest, ok = strings.Cut(rest, piece)
+		*into, rest, ok = strings.Cut(rest, piece)
 	}
 	return ok && rest == ""
 }

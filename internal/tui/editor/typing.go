@@ -84,7 +84,7 @@ func (m *Model) typed(s string) tea.Cmd {
 	line, col := b.line(), b.at.col
 	tok, on := tokenAt(line, col)
 	inComment := on && tok.kind == comment && col > tok.from
-	if on && tok.kind == word && line[tok.from:tok.to] == "0" && len(s) == 1 && strings.Contains("-123456789", s) {
+	if on && tok.kind == word && line[tok.from:tok.to] == "0" && len(s) == 1 && (s == "-" || "1" <= s && s <= "9") {
 		at := place{b.at.line, tok.from}
 		m.replace(at, place{b.at.line, tok.to}, s)
 		return m.changed()

@@ -103,6 +103,7 @@ generate: ## regenerate the protobuf code and descriptors, and the runtime of ge
 bench: ## benchmarks, and grpcx beside grpcurl
 	go test -run '^$$' -bench . -benchmem ./internal/...
 	go run ./bench/sidebyside
+	go run ./bench/suite
 
 fuzz: ## run each fuzz target for FUZZTIME
 	scripts/fuzz.sh $(FUZZTIME)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"regexp"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -113,6 +114,10 @@ func (o *suiteOptions) run(cmd *cobra.Command, paths []string) error {
 	reports, err := o.openReports()
 	if err != nil {
 		return err
+	}
+	if _, set := o.LookupEnv("GOGC"); !set {
+		// Checking a suite makes much that is soon garbage, of a heap that is small.
+		defer debug.SetGCPercent(debug.SetGCPercent(400))
 	}
 	if o.watch {
 		return o.keepRunning(ctx, paths, reports)

@@ -281,8 +281,13 @@ func (c *checker) step(s *step, sc *scope) (*stepPlan, []named) {
 
 // method finds the method that a step calls.
 func (c *checker) method(conn *connection, s *step) protoreflect.MethodDescriptor {
+	key := methodName{conn, s.call.text}
+	if m, ok := c.found[key]; ok {
+		return m
+	}
 	m, err := describe.FindMethod(c.ctx, conn.Source, s.call.text)
 	if err == nil {
+		c.found[key] = m
 		return m
 	}
 	name, ok := errors.AsType[*describe.NameError](err)

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
+	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
 // Config says which tests there are and what they need to know.
@@ -75,7 +76,7 @@ func Load(ctx context.Context, c Config) (*Suite, error) {
 	if slices.ContainsFunc(files, func(f *file) bool { return f.unreadable }) {
 		return s, ps.err()
 	}
-	l := &loader{Suite: s, problems: &ps, ctx: ctx, specs: map[*targetSpec]*connection{}}
+	l := &loader{Suite: s, problems: &ps, ctx: ctx, specs: map[*targetSpec]*connection{}, found: map[methodName]protoreflect.MethodDescriptor{}}
 	for _, f := range files {
 		if err := l.file(f); err != nil {
 			s.Close()
@@ -145,7 +146,14 @@ type loader struct {
 	*problems
 	ctx   context.Context //nolint:containedctx // of the one call of Load
 	plain *compiler       // of expressions without messages
+	found map[methodName]protoreflect.MethodDescriptor
 	specs map[*targetSpec]*connection
+}
+
+// methodName is a method as a file names it.
+type methodName struct {
+	conn *connection
+	name string
 }
 
 // file checks f. The error is a target that cannot be reached; mistakes are noted.

@@ -2,6 +2,7 @@ package suite
 
 import (
 	"strconv"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/goccy/go-yaml/token"
@@ -40,6 +41,7 @@ func (n *node) within(offset int) place {
 	}
 	text := []rune(n.text)
 	for i := 0; i < len(text); {
+		c.join()
 		if !isSpace(text[i]) || c.escaped() {
 			if i == offset {
 				return n.at.source.at(c.line, c.column)
@@ -153,16 +155,20 @@ func (c *cursor) take(r rune) bool {
 	return true
 }
 
-// escape moves past an escape; one of a line break stands for nothing.
+// join moves past escaped line breaks, which stand for nothing.
+func (c *cursor) join() {
+	for c.escaped() && strings.HasSuffix(c.lines[c.line-1], "\\") && c.column == utf8.RuneCountInString(c.lines[c.line-1]) {
+		c.line, c.column = c.line+1, 1
+		c.space()
+	}
+}
+
+// escape moves past the escape that stands for r.
 func (c *cursor) escape(r rune) bool {
 	c.column++
 	kind := c.peek()
 	c.advance()
 	length := map[rune]int{'x': 2, 'u': 4, 'U': 8}[kind]
-	if kind == '\n' {
-		c.space()
-		return c.take(r)
-	}
 	digits := ""
 	for range length {
 		digits += string(c.peek())

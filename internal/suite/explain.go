@@ -48,7 +48,14 @@ func expectation(ctx context.Context, e *expression, v *values) *Failure {
 
 // explain evaluates e again and notes what its parts come to.
 func explain(ctx context.Context, e *expression, v *values, f *Failure) {
-	program, err := e.env.Program(e.ast, cel.EvalOptions(cel.OptTrackState), cel.InterruptCheckFrequency(interruptEvery))
+	tree := e.ast
+	if e.literals != nil { // what it has been compiled from has variables in their places
+		var issues *cel.Issues
+		if tree, issues = e.env.Compile(e.text); issues.Err() != nil {
+			return
+		}
+	}
+	program, err := e.env.Program(tree, cel.EvalOptions(cel.OptTrackState), cel.InterruptCheckFrequency(interruptEvery))
 	if err != nil {
 		return
 	}
@@ -56,7 +63,7 @@ func explain(ctx context.Context, e *expression, v *values, f *Failure) {
 	if details == nil {
 		return
 	}
-	x := &explanation{tree: e.ast.NativeRep(), state: details.State(), failure: f}
+	x := &explanation{tree: tree.NativeRep(), state: details.State(), failure: f}
 	x.both(x.culprit(x.tree.Expr()))
 	x.values(x.tree.Expr(), map[string]bool{})
 }

@@ -26,6 +26,7 @@ type compiler struct {
 	planner   interpreter.Interpreter
 	envs      map[string]*cel.Env  // by the scope's signature
 	compiled  map[string]*compiled // by signature and text
+	patterns  map[string]*compiled // by signature and text of the pattern; nil: met once
 	results   map[resultsOf]*scope
 }
 
@@ -52,7 +53,7 @@ func newCompiler(ps *problems, s *schema, lookupEnv func(string) (string, bool))
 	}
 	return &compiler{
 		problems: ps, schema: s, lookupEnv: lookupEnv, base: base, planner: planner,
-		envs: map[string]*cel.Env{}, compiled: map[string]*compiled{}, results: map[resultsOf]*scope{},
+		envs: map[string]*cel.Env{}, compiled: map[string]*compiled{}, patterns: map[string]*compiled{}, results: map[resultsOf]*scope{},
 	}, nil
 }
 
@@ -81,6 +82,11 @@ type compiled struct {
 	binding          // of its value
 	uses    []string // names that it refers to
 	keeps   bool     // it needs the messages of msgs, not just how many there are
+
+	// Of an expression that has been compiled by its pattern.
+	pattern     pattern
+	constraints []constraint
+	literals    map[string]any
 }
 
 // expression is a compiled expression at its place in a file.
@@ -96,7 +102,9 @@ func (c *compiler) compile(n *node, text string, offset int, sc *scope) *express
 	key := sc.signature() + "\x00" + text
 	found, ok := c.compiled[key]
 	if !ok {
-		found = c.check(n, text, offset, sc)
+		if found = c.byPattern(n, text, sc); found == nil {
+			found = c.check(n, text, offset, sc)
+		}
 		if found == nil {
 			return nil
 		}
@@ -160,7 +168,10 @@ func (c *compiler) check(n *node, text string, offset int, sc *scope) *compiled 
 		c.add(n.within(offset), "", "prepare expression: %v", err)
 		return nil
 	}
-	return &compiled{env, checked, plan, binding{checked.OutputType(), enum}, w.uses, w.keeps}
+	return &compiled{
+		env: env, ast: checked, plan: plan, binding: binding{checked.OutputType(), enum},
+		uses: w.uses, keeps: w.keeps, constraints: w.constraints,
+	}
 }
 
 // interruptEvery is how many steps of a comprehension are taken between looks at

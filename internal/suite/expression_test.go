@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -116,6 +117,56 @@ func TestGoodExpressions(t *testing.T) {
 			t.Errorf("%s: keeps all messages", expr)
 		}
 	}
+}
+
+func TestExpressionsOfOnePattern(t *testing.T) {
+	var ps problems
+	c, sc := testCompiler(t, &ps)
+	node := func(text string) *node {
+		return parseOne(t, "e: |\n  "+text+"\n").get("e")
+	}
+	for i, name := range []string{"ACTIVE", "INACTIVE", "SUSPENDED"} {
+		e := c.condition(node(`res.user.status == "`+name+`" && size(msgs) > 0`), sc)
+		if e == nil {
+			t.Fatal(ps.err())
+		}
+		if byPattern := e.literals != nil; byPattern != (i > 0) {
+			t.Errorf("expression %d is compiled by its pattern: %v", i, byPattern)
+		}
+		if slices.Contains(e.uses, "__0") || e.keeps {
+			t.Errorf("expression %d uses %v, keeps %v", i, e.uses, e.keeps)
+		}
+	}
+	if c.condition(node(`res.user.status == "ACTVE" && size(msgs) > 0`), sc) != nil || len(ps.list) != 1 {
+		t.Errorf("a wrong name is not found: %v", ps.err())
+	}
+	for _, text := range []string{`n == 1`, `n == 2`, `n == 3`, `n == -1 || true`, `x > 1.5`, `x > 2.5`, `res.user.name == 'a'`} {
+		before := len(ps.list)
+		if c.condition(node(text), sc); text != `n == -1 || true` && len(ps.list) > before {
+			t.Errorf("%s: %v", text, ps.list[before:])
+		}
+	}
+	for text, want := range map[string]string{
+		`a == "b" && c1 == 23`: `a == __0 && c1 == __1`,
+		`a[0] + 1.5 - -2`:      `a[__0] + 1.5 - -2`,
+		`5u == 0x10`:           ``,
+		`r"a" == b'c'`:         ``,
+		`a.matches("x")`:       ``,
+		`'é' == "'"`:           `__0 == __1`,
+	} {
+		if got, _ := patternOf(text); got.text != want && len(got.literals) > 0 {
+			t.Errorf("pattern of %s is %s, want %s", text, got.text, want)
+		}
+	}
+}
+
+func parseOne(t *testing.T, text string) *node {
+	t.Helper()
+	n, err := parseYAML(newSource("a.yaml", []byte(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
 }
 
 func BenchmarkCompile(b *testing.B) {

@@ -3,6 +3,7 @@ package suite
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"github.com/google/cel-go/common/ast"
 	"github.com/google/cel-go/common/operators"
@@ -21,10 +22,11 @@ type inspection struct {
 	offset int
 	ast    *ast.AST
 
-	uses   []string
-	keeps  bool
-	asked  []variableUse   // of the environment
-	tested map[string]bool // by has(env.NAME)
+	uses        []string
+	keeps       bool
+	asked       []variableUse   // of the environment
+	constraints []constraint    // on literals of a pattern
+	tested      map[string]bool // by has(env.NAME)
 }
 
 // variableUse is a variable of the environment and where it is named.
@@ -183,6 +185,10 @@ func (w *inspection) check(enum *enumNames, e ast.Expr) {
 		for _, item := range e.AsList().Elements() {
 			w.check(enum, item)
 		}
+		return
+	}
+	if e.Kind() == ast.IdentKind && strings.HasPrefix(e.AsIdent(), literalPrefix) {
+		w.constraints = append(w.constraints, constraint{e.AsIdent(), enum})
 		return
 	}
 	name, ok := literal(e).(types.String)

@@ -113,6 +113,9 @@ func (e *expression) value(ctx context.Context, v *values) (value ref.Val, err e
 			value, err = nil, fmt.Errorf("%s: %w", e.text, errEvaluation)
 		}
 	}()
+	if e.literals != nil {
+		v = &values{e.literals, v}
+	}
 	frame, err := interpreter.NewExecutionFrame(v)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", e.text, err)

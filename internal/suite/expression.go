@@ -288,20 +288,16 @@ func (c *compiler) addIssue(e *common.Error, n *node, text string, offset int, s
 
 // scan takes apart a message that has been made by a format of strings alone.
 func scan(message, format string, to ...*string) bool {
-	pieces := strings.Split(format, "%s")
-	rest, ok := strings.CutPrefix(message, pieces[0])
-	for i, into := range to {
-		piece := pieces[i+1]
+	before, rest, _ := strings.Cut(format, "%s")
+	message, ok := strings.CutPrefix(message, before)
+	for _, value := range to {
 		if !ok {
 			return false
 		}
-		if piece == "" {
-			*into, rest = rest, ""
-			continue
-		}
-		*into, rest, ok = strings.Cut(rest, piece)
+		before, rest, _ = strings.Cut(rest, "%s")
+		*value, message, ok = strings.Cut(message, before)
 	}
-	return ok && rest == ""
+	return ok && message == ""
 }
 
 // runeOffset is the offset in text, in characters, of a line from 1 and a column

@@ -263,6 +263,53 @@ teardown:
 	})
 }
 
+func TestIncludesAndCaseFiles(t *testing.T) {
+	s := start(t, testserver.Config{})
+	dir := t.TempDir()
+	for name, text := range map[string]string{
+		"all.yaml":         "version: 1\ntarget: server\ninclude: [parts/users.yaml]\nvars: { who: Ada }\ntests:\n  - { name: own, needs: included/1, call: EmptyCall }\n",
+		"good.yaml":        "version: 1\ntarget: server\ninclude: parts/users.yaml\nvars: { who: Ada }\ntests:\n  - { name: own, needs: included, call: EmptyCall, code: [OK] }\n",
+		"parts/users.yaml": "version: 1\nvars: { who: Bob, greeting: hello }\nsetup: [{ call: EmptyCall, capture: { sent: code } }]\ntests:\n  - name: included\n    cases: rows.jsonl\n    call: UnaryCall\n    data: { payload: { body: \"${body}\" }, response_size: \"${n}\" }\n    expect: [size(res.payload.body) == n, 'who == \"Ada\"', 'sent == \"OK\"', 'text == \"$\" + \"{x}\"', items.size() == 2]\nteardown: [{ call: EmptyCall }]\n",
+		"parts/rows.jsonl": `{"body":"aGk=","n":3,"text":"${x}","items":[1,{"a":null}]}` + "\n\n" + `{"body":"","n":5,"text":"${x}","items":[1,true]}` + "\n",
+		"other.yaml":       "a: 1\n",
+		".git/x.yaml":      "version: 1\ntests: []\n",
+	} {
+		path := filepath.Join(dir, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	found, err := suite.Find([]string{dir})
+	if err != nil || len(found) != 3 {
+		t.Errorf("found %v, %v", found, err)
+	}
+	load := func(name string) (*suite.Suite, error) {
+		return suite.Load(t.Context(), suite.Config{Paths: []string{filepath.Join(dir, name)}, Connect: s.connect})
+	}
+	if _, err := load("all.yaml"); err == nil || !strings.Contains(err.Error(), `there is no test "included/1"; did you mean "included"?`) {
+		t.Errorf("a wrong need is %v", err)
+	}
+	loaded, err := load("good.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer loaded.Close()
+	r, err := loaded.Run(t.Context(), suite.RunOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	passes(t, r)
+	if got, want := verdicts(r), "setup passed, included/1 passed, included/2 passed, own passed, teardown passed"; got != want {
+		t.Errorf("verdicts are %s, want %s", got, want)
+	}
+	if n := len(loaded.Files()); n != 3 {
+		t.Errorf("the suite is made of %d files: %v", n, loaded.Files())
+	}
+}
+
 func TestTeardownWithoutCapture(t *testing.T) {
 	s := start(t, testserver.Config{})
 	r := run(t, s, `

@@ -2,6 +2,7 @@ package suite
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/google/cel-go/common/types"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -155,6 +156,9 @@ func (b *stepChecker) results() []named {
 		}
 	}
 	b.plan.capture = b.captures(s.capture, sc)
+	if s.snapshot != nil {
+		b.ignored(s.snapshot.ignore)
+	}
 	var captured []named
 	for _, a := range b.plan.actions {
 		captured = appendNamed(captured, a.capture)
@@ -220,4 +224,41 @@ func (b *stepChecker) captured(sc *scope) []string {
 		_, before := sc.names[name]
 		return !before
 	})
+}
+
+// ignored checks that a snapshot's response has the fields that are left out.
+func (b *stepChecker) ignored(ignore []*node) {
+	fields := map[string]bool{}
+	if !allFields(b.plan.method.Output(), fields, map[protoreflect.FullName]bool{}) {
+		return
+	}
+	for _, n := range ignore {
+		last := n.text[strings.LastIndexByte(n.text, '.')+1:]
+		if !fields[last] {
+			b.add(n.at, nearest(last, keys(fields)), "%s has no field %q", b.plan.method.Output().FullName(), last)
+		}
+	}
+}
+
+// allFields collects the names of the fields of md and of what is in it. It
+// returns false if there may be others, in maps and messages of any content.
+func allFields(md protoreflect.MessageDescriptor, fields map[string]bool, seen map[protoreflect.FullName]bool) bool {
+	if seen[md.FullName()] {
+		return true
+	}
+	seen[md.FullName()] = true
+	if isFreeForm(md.FullName()) {
+		return false
+	}
+	for i := range md.Fields().Len() {
+		fd := md.Fields().Get(i)
+		fields[string(fd.Name())] = true
+		if fd.IsMap() {
+			return false
+		}
+		if fd.Message() != nil && !allFields(fd.Message(), fields, seen) {
+			return false
+		}
+	}
+	return true
 }

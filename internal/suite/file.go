@@ -108,7 +108,7 @@ type retrySpec struct {
 // snapshotSpec compares the responses with those of an earlier run.
 type snapshotSpec struct {
 	at     place
-	ignore []string
+	ignore []*node
 }
 
 // action is one entry of a stream's script.

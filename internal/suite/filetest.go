@@ -267,9 +267,7 @@ func (r *fileReader) snapshot(n *node) *snapshotSpec {
 		return s
 	}
 	r.object(n, "snapshot", entry{"ignore", func(n *node) {
-		for _, item := range r.strings(n, "ignore") {
-			s.ignore = append(s.ignore, item.text)
-		}
+		s.ignore = r.strings(n, "ignore")
 	}})
 	return s
 }

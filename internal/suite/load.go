@@ -76,6 +76,11 @@ func Load(ctx context.Context, c Config) (*Suite, error) {
 	if slices.ContainsFunc(files, func(f *file) bool { return f.unreadable }) {
 		return s, ps.err()
 	}
+	defer func() { // a value that could not be used may be in a message
+		for _, p := range ps.list {
+			p.Message = s.secrets.redact(p.Message)
+		}
+	}()
 	l := &loader{Suite: s, problems: &ps, ctx: ctx, specs: map[*targetSpec]*connection{}, found: map[methodName]protoreflect.MethodDescriptor{}}
 	for _, f := range files {
 		if err := l.file(f); err != nil {
@@ -235,7 +240,7 @@ func (l *loader) given(v variable, text string, b binding, ok bool) (ref.Val, bo
 			return types.Bool(is), true
 		}
 	}
-	l.add(v.at, "", "variable %s is %s; %q, which is given for it, is not", v.name, typeName(b.typ), text)
+	l.add(v.at, "", "variable %s is %s; what is given for it is not", v.name, typeName(b.typ))
 	return nil, false
 }
 

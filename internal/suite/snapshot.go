@@ -124,13 +124,17 @@ func (s *snapshots) save() error {
 func (c *call) snapshot(runID string, s *secrets) ([]byte, error) {
 	output := c.plan.method.Output()
 	encoder := message.NewEncoder(output, message.EncodeOptions{Types: c.plan.conn.compiler.schema.resolver, ProtoNames: true})
+	ignore := make([]string, len(c.plan.spec.snapshot.ignore))
+	for i, n := range c.plan.spec.snapshot.ignore {
+		ignore[i] = n.text
+	}
 	all := make([]any, 0, len(c.kept))
 	for _, wire := range c.kept {
 		v, err := encoder.Value(wire)
 		if err != nil {
 			return nil, fmt.Errorf("snapshot: %w", err)
 		}
-		v = without(v, c.plan.spec.snapshot.ignore, nil)
+		v = without(v, ignore, nil)
 		all = append(all, replaceStrings(v, func(text string) string {
 			// What differs from run to run is what the run is called.
 			return strings.ReplaceAll(s.redact(text), runID, "${run.id}")

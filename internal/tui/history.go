@@ -161,8 +161,10 @@ func (m *Model) openHistory() {
 // maxListed bounds the history in the tree; ctrl+r has all of it.
 const maxListed = 20
 
+const historySection = "History"
+
 func (m *Model) listHistory() {
-	m.tree.setSection("History", m.keptHistory(maxListed))
+	m.tree.setSection(historySection, m.keptHistory(maxListed))
 }
 
 func (m *Model) keptHistory(limit int) []kept {

@@ -108,7 +108,7 @@ func (m *Model) start(texts []string, wires [][]byte) tea.Cmd {
 	m.drop()
 	types := m.link.types()
 	call := traffic.Start(m.link.ctx, m.link.session.Conn, traffic.Options{
-		Method: m.method, Metadata: md, Timeout: m.headers.timeout, Requests: wires, Types: types,
+		Method: m.method, Metadata: md, Timeout: m.headers.timeout, Requests: wires, Types: types, MaxBytes: keptBytes,
 	})
 	m.call = call
 	m.sent = m.request(texts)
@@ -122,6 +122,10 @@ func (m *Model) start(texts []string, wires [][]byte) tea.Cmd {
 		return endedMsg{call}
 	})
 }
+
+// keptBytes bounds the messages that are kept of a call. With it the process stays
+// below 150 MB, whatever the stream.
+const keptBytes = 24 << 20
 
 // drop cancels the call that may be under way, and keeps its request.
 func (m *Model) drop() {

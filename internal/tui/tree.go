@@ -110,8 +110,6 @@ func (t *tree) setSection(name string, requests []kept) {
 			return
 		}
 	}
-	t.sections = append(t.sections, &section{name: name, kept: requests})
-	t.rebuild()
 }
 
 // rebuild makes the rows anew and keeps the selection where it was; that of a

@@ -41,9 +41,8 @@ race: postgres ## all tests of the quick loop, and those on PostgreSQL, under th
 postgres: ## install the PostgreSQL that the tests of the store run
 	scripts/postgres.sh
 
-slow: postgres ## kill servers under load, cut the power, attack the port, move large files
-	go test -tags slow -run '^Test(Crash|PowerCut|Hostile|LargeFile)' -count=1 -p 1 -timeout 30m $(GOTESTFLAGS) ./testserver/... ./cmd/grpcx
-	go test -tags slow -run '^TestLargeStream' -count=1 $(GOTESTFLAGS) ./internal/suite
+slow: postgres ## kill and stop servers under load, cut the power, attack the port, move large files and streams
+	go test -tags slow -run '^Test(Crash|PowerCut|Hostile|Large|Shutdown)' -count=1 -p 1 -timeout 30m $(GOTESTFLAGS) ./testserver/... ./cmd/grpcx ./internal/suite ./internal/tui/traffic
 
 acceptance: ## figures that want a quiet machine: logins, a stuck reader, the one port beside grpc-go
 	go test -tags slow -run '^TestLoginTime|UnderLoad$$' -count=1 -p 1 -timeout 30m -v ./testserver
@@ -84,7 +83,8 @@ lint: $(GOLANGCI_LINT) ## format, vet and the linters that hold the walls
 	$(GOLANGCI_LINT) fmt --diff
 	go vet $(PACKAGES)
 	go vet -tags peers,codegen ./cmd/... ./testserver/... ./internal/codegen/... ./internal/suite/...
-	go vet -tags slow ./testserver/... ./cmd/... ./internal/suite
+	go vet -tags slow,tui ./testserver/... ./cmd/... ./internal/suite/... ./internal/tui/...
+	go vet -tags postgres ./testserver/...
 	$(GOLANGCI_LINT) run $(PACKAGES)
 	go run ./scripts/walls $(GOLANGCI_LINT)
 

@@ -19,12 +19,12 @@ func (m *Model) pickFiles() tea.Cmd {
 		m.say(m.explain(err))
 		return nil
 	}
-	return browse(dir)
+	return m.browse(dir)
 }
 
 // browse lists a folder to choose from.
-func browse(dir string) tea.Cmd {
-	return later(func() func(*Model) tea.Cmd {
+func (m *Model) browse(dir string) tea.Cmd {
+	return m.later(func() func(*Model) tea.Cmd {
 		choices, err := filesOf(dir)
 		return func(m *Model) tea.Cmd {
 			if err != nil {
@@ -64,7 +64,7 @@ func filesOf(dir string) ([]choice, error) {
 		switch {
 		case strings.HasPrefix(e.Name(), "."):
 		case isFolder(e, path):
-			folders = append(folders, choice{e.Name() + "/", "folder", func(*Model) tea.Cmd { return browse(path) }})
+			folders = append(folders, choice{e.Name() + "/", "folder", func(m *Model) tea.Cmd { return m.browse(path) }})
 		case strings.HasSuffix(e.Name(), ".proto"):
 			protos = append(protos, path)
 			files = append(files, choice{e.Name(), "proto source", useFiles(path)})
@@ -75,7 +75,7 @@ func filesOf(dir string) ([]choice, error) {
 	if len(protos) > 1 {
 		files = slices.Insert(files, 0, choice{"all .proto files here", "", useFiles(protos...)})
 	}
-	up := choice{"../", "folder", func(*Model) tea.Cmd { return browse(filepath.Dir(dir)) }}
+	up := choice{"../", "folder", func(m *Model) tea.Cmd { return m.browse(filepath.Dir(dir)) }}
 	return append(append(files, folders...), up), nil
 }
 

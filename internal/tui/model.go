@@ -33,6 +33,7 @@ type Model struct {
 	focus         pane
 	zoomed, mouse bool
 	overlay       overlay // what lies over the screen and takes the keys; nil for nothing
+	working       int     // commands of later that are under way
 	notice        string  // in the bar's place until the next key
 
 	link      link
@@ -181,8 +182,15 @@ func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
 
 // later is a command that works elsewhere and comes back with what the model is
 // to do then.
-func later(work func() func(*Model) tea.Cmd) tea.Cmd {
-	return func() tea.Msg { return work() }
+func (m *Model) later(work func() func(*Model) tea.Cmd) tea.Cmd {
+	m.working++
+	return func() tea.Msg {
+		done := work()
+		return func(m *Model) tea.Cmd {
+			m.working--
+			return done(m)
+		}
+	}
 }
 
 // say puts a notice into the bar. It may hold a stranger's text.

@@ -157,7 +157,7 @@ func (m *Model) generateInto(services []string, dir string) tea.Cmd {
 	}
 	m.say("generating …")
 	ctx, source, generate := m.link.ctx, m.link.session.Source, m.cfg.Generate
-	return later(func() func(*Model) tea.Cmd {
+	return m.later(func() func(*Model) tea.Cmd {
 		said, err := generate(ctx, source, services, dir)
 		return func(m *Model) tea.Cmd {
 			m.report(err, said)

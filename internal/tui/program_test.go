@@ -26,11 +26,12 @@ func TestProgram(t *testing.T) {
 		teatest.WaitFor(t, tm.Output(), func(b []byte) bool { return bytes.Contains(b, []byte(text)) }, teatest.WithDuration(patience))
 	}
 	see("chat.ChatService")
-	for _, key := range []string{"down", "down", "down", "down", "down", "enter", "down", "enter"} { // grpc.testing.TestService, EmptyCall
+	tm.Type("/emptycall")
+	tm.Send(keyPress("enter"))
+	see("valid")
+	for _, key := range []string{"shift+tab", "esc", "ctrl+s"} {
 		tm.Send(keyPress(key))
 	}
-	see("valid")
-	tm.Send(keyPress("ctrl+s"))
 	see("History") // where the call is, once it is over
 	tm.Send(keyPress("1"))
 	tm.Send(keyPress("q"))

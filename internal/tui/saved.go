@@ -17,7 +17,7 @@ func (m *Model) readSaved() tea.Cmd {
 	if path == "" {
 		return nil
 	}
-	return later(func() func(*Model) tea.Cmd {
+	return m.later(func() func(*Model) tea.Cmd {
 		if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 			return func(*Model) tea.Cmd { return nil }
 		}
@@ -60,7 +60,7 @@ func (m *Model) saveRequest() tea.Cmd {
 }
 
 func (m *Model) save(path string, r suite.Request) tea.Cmd {
-	return later(func() func(*Model) tea.Cmd {
+	return m.later(func() func(*Model) tea.Cmd {
 		err := suite.Save(path, r)
 		return func(m *Model) tea.Cmd {
 			if err != nil {

@@ -11,7 +11,9 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/grpcx/grpcx/internal/describe"
 	"github.com/grpcx/grpcx/testserver"
 )
 
@@ -223,5 +225,23 @@ func TestExpressionsOfSuites(t *testing.T) {
 	}
 	if got := fmt.Sprintln(variable("x-api-key"), variable("9"), variable("é")); got != "X_API_KEY _9 _\n" {
 		t.Error(got)
+	}
+}
+
+// TestSearchKeepsTheBest searches while methods are still coming.
+func TestSearchKeepsTheBest(t *testing.T) {
+	var tr tree
+	tr.setServices([]protoreflect.FullName{"a.A", "b.B"})
+	tr.typing, tr.filter = true, newLine("do21")
+	method := func(name protoreflect.Name) []describe.MethodInfo { return []describe.MethodInfo{{Name: name}} }
+	tr.setMethods([]serviceMethods{{service: "a.A", methods: method("Do2x1")}})
+	tr.setMethods([]serviceMethods{{service: "b.B", methods: method("Do21")}})
+	if r, ok := tr.selected(); !ok || r.method.Name != "Do21" {
+		t.Errorf("selected is %v", r.method)
+	}
+	tr.move(1)
+	tr.rebuild()
+	if r, ok := tr.selected(); !ok || r.method.Name != "Do2x1" {
+		t.Errorf("after a move %v is selected", r.method)
 	}
 }

@@ -50,11 +50,12 @@ type Model struct {
 	headers   headers
 	asHeaders bool // the request pane shows them, not the message
 
-	response *response.Model
-	call     *traffic.Call // the latest one
-	sent     Request       // what it was made of
-	ticking  bool
-	woken    chan struct{} // holds one if the response has something new to show
+	response   *response.Model
+	call       *traffic.Call // the latest one
+	sent       Request       // what it was made of
+	remembered *traffic.Call // the call whose request went to the history
+	ticking    bool
+	woken      chan struct{} // holds one if the response has something new to show
 
 	vault   vault
 	history history

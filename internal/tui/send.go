@@ -131,8 +131,8 @@ const keptBytes = 24 << 20
 func (m *Model) drop() {
 	if m.running() {
 		m.call.Cancel()
-		m.remember()
 	}
+	m.remember()
 }
 
 // sendMore queues further messages of the stream.
@@ -247,11 +247,12 @@ func (m *Model) current() (Request, error) {
 	return m.request(texts), nil
 }
 
-// remember keeps the call's request in the history.
+// remember keeps the call's request in the history, once.
 func (m *Model) remember() {
-	if m.sent.Method == "" {
+	if m.call == nil || m.call == m.remembered {
 		return
 	}
+	m.remembered = m.call
 	s := m.call.Snapshot()
 	outcome := traffic.CancelledByYou.String()
 	if s.Status != nil && s.State == traffic.Done {

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/charmbracelet/x/ansi"
+
+	"github.com/grpcx/grpcx/internal/tui/traffic"
 )
 
 // barItem is an action as the bar tells of it.
@@ -60,6 +62,8 @@ func (m *Model) meaning(a *action) string {
 	switch {
 	case a.short == "back" && m.backCancels():
 		return "cancel"
+	case a.short == "hold" && m.running() && m.call.Snapshot().State == traffic.Held:
+		return "read on"
 	case a.short == "send" && m.method != nil && m.talking() && m.method.IsStreamingClient():
 		return "send another"
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 
 	tea "charm.land/bubbletea/v2"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // healthMsg is a change of the server's health, or the end of the watch.
@@ -73,6 +75,22 @@ func (m *Model) healthChanged(msg healthMsg) tea.Cmd {
 		m.say("the server is back; R reloads its schema")
 	}
 	return nextHealth(m.link.ctx, msg.number, msg.reports)
+}
+
+// seen takes the end of a call for a sign of the server's health, where the server
+// does not tell of it.
+func (m *Model) seen(s *status.Status) {
+	if m.link.told || s == nil || m.link.state != ready {
+		return
+	}
+	h := Health{State: "connected", Reached: true}
+	if s.Code() == codes.Unavailable {
+		h = Health{State: codeName(codes.Unavailable)}
+	}
+	if h != m.link.health {
+		m.link.health = h
+		m.logHealth(h.State)
+	}
 }
 
 func (m *Model) logHealth(state string) {

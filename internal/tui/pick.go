@@ -31,13 +31,12 @@ type foundMsg struct {
 func (m *Model) open() tea.Cmd {
 	r, ok := m.tree.selected()
 	switch {
+	case m.link.state == schemaless || m.link.state == failed:
+		return m.mend() // what is kept of requests is out of sight
 	case m.tree.typing && m.loading() && !m.tree.settled():
 		m.awaiting, m.typed = true, nil
 		return nil
 	case !ok:
-		if m.link.state == schemaless || m.link.state == failed {
-			return m.mend()
-		}
 		return nil
 	case r.kept != nil:
 		return m.take(r.kept.request, false)

@@ -172,11 +172,12 @@ func (m *Model) tick() tea.Cmd {
 
 // ended shows the end of the call and keeps its request.
 func (m *Model) ended(call *traffic.Call) {
-	if call != m.call {
+	if call == nil || call != m.call {
 		return
 	}
 	m.response.Tick()
 	m.remember()
+	m.seen(call.Snapshot().Status)
 }
 
 func (m *Model) halfClose() tea.Cmd {

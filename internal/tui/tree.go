@@ -101,13 +101,6 @@ func (t *tree) settled() bool {
 	return ok && (!t.typing || t.at > 0 || r.method != nil && string(r.method.Name) == t.filter.String())
 }
 
-// settled reports whether the selected row stays what it is when further methods
-// come: it is no search's first match, or it has the very name that is searched for.
-func (t *tree) settled() bool {
-	r, ok := t.selected()
-	return ok && (!t.typing || t.at > 0 || r.method != nil && string(r.method.Name) == t.filter.String())
-}
-
 // setSection replaces the requests of the section of this name.
 func (t *tree) setSection(name string, requests []kept) {
 	for _, s := range t.sections {

@@ -35,6 +35,7 @@ type Model struct {
 	types  message.Resolver
 
 	buffer  buffer
+	fresh   uint64 // the revision that is the template; 0 for none
 	closers int  // brackets and quotes behind the cursor that were put there with their first half
 	outline tree // of the text at outline.revision
 	check   check
@@ -77,8 +78,9 @@ func (m *Model) SetMethod(method protoreflect.MethodDescriptor, types message.Re
 	}
 	m.popup, m.top, m.left = popup{}, 0, 0
 	m.form = form{shown: m.form.shown}
-	m.check = check{}
+	m.check, m.fresh = check{}, 0
 	if fresh {
+		m.fresh = m.buffer.revision
 		m.buffer.moveTo(m.firstValue(place{}))
 	}
 	return m.changed()
@@ -107,6 +109,7 @@ func (m *Model) Restart() tea.Cmd {
 		return nil
 	}
 	cmd := m.SetText(Template(m.method.Input()))
+	m.fresh = m.buffer.revision
 	m.buffer.moveTo(m.firstValue(place{}))
 	return cmd
 }

@@ -87,6 +87,29 @@ func TestForm(t *testing.T) {
 	}
 }
 
+func TestPasteOverTheTemplate(t *testing.T) {
+	const message = "{\"name\": \"Ada\"}\n"
+	m := newModel(t, "Tell", "")
+	template := m.Text()
+	m.Update(paste(message))
+	if got := m.Text(); got != message {
+		t.Errorf("a message: %s", got)
+	}
+	m.Undo()
+	if got := m.Text(); got != template {
+		t.Errorf("undone: %s", got)
+	}
+	m.Restart()
+	m.Update(paste("Ada"))
+	if got := m.Text(); got != strings.Replace(template, `""`, `"Ada"`, 1) {
+		t.Errorf("a value: %s", got)
+	}
+	m.Update(paste(message))
+	if got := m.Text(); !strings.Contains(got, "Ada{") {
+		t.Errorf("a message, after something was written: %s", got)
+	}
+}
+
 func TestFormFollowsTheText(t *testing.T) {
 	m := at(t, "Ask", "{\n  \"age\": 1,\n  \"address\": {\n    \"street\": |\"x\"\n  }\n}")
 	press(m, "<form>")

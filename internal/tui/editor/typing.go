@@ -162,7 +162,8 @@ func (m *Model) dedent(bracket string) tea.Cmd {
 	return m.changed()
 }
 
-// paste inserts a text as it is.
+// paste inserts a text as it is. A whole message takes the place of a template
+// that nothing has been done to.
 func (m *Model) paste(s string) tea.Cmd {
 	m.note = ""
 	if m.form.shown {
@@ -170,7 +171,11 @@ func (m *Model) paste(s string) tea.Cmd {
 	}
 	m.closers = 0
 	m.buffer.past.open = false
-	m.replace(m.buffer.at, m.buffer.at, strings.Join(split(s), "\n"))
+	from, to := m.buffer.at, m.buffer.at
+	if m.fresh == m.buffer.revision && from == m.firstValue(place{}) && strings.HasPrefix(strings.TrimSpace(s), "{") {
+		from, to = place{}, m.buffer.end()
+	}
+	m.replace(from, to, strings.Join(split(s), "\n"))
 	m.buffer.past.open = false
 	return m.changed()
 }

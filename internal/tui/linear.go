@@ -164,9 +164,21 @@ func (l *linear) tell() {
 	if m.method != nil && m.picking == nil && l.method != string(m.method.FullName()) {
 		l.method = string(m.method.FullName())
 		l.say("Opened %s, %s. The request is", m.path(), kindName(m.method.IsStreamingClient(), m.method.IsStreamingServer()))
-		l.say("%s", m.editor.Text())
+		l.request()
 	}
 	l.tellCall()
+}
+
+// request tells what would be sent, metadata and timeout too: they stay when
+// another method is opened.
+func (l *linear) request() {
+	l.say("%s", l.m.editor.Text())
+	for _, h := range l.m.headers.list {
+		l.say("Metadata %s", l.m.headers.shown(h))
+	}
+	if l.m.headers.timeout > 0 {
+		l.say("Timeout %s", l.m.headers.timeoutText())
+	}
 }
 
 func (l *linear) tellLink() {

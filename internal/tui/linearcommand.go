@@ -3,6 +3,7 @@ package tui
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -31,11 +32,11 @@ func linearCommands() []linearCommand {
 		{"schema", "FILE...", "take the schema from .proto files or descriptor sets", func(l *linear, a string) { l.start(useFiles(strings.Fields(a)...)(l.m)) }},
 		{"list", "[TEXT]", "number the methods, or those that the letters of TEXT are in", (*linear).list},
 		{"open", "METHOD", "open a method, by its number or any end of its name", (*linear).open},
-		{"request", "", "tell what the request is", func(l *linear, _ string) { l.say("%s", l.m.editor.Text()) }},
+		{"request", "", "tell what the request is", func(l *linear, _ string) { l.request() }},
 		{"fill", "", "ask for each field of the request; an empty line leaves one as it is", func(l *linear, _ string) { l.fill() }},
 		{"set", "FIELD VALUE", "set a field; VALUE is text for a string, and else JSON", (*linear).set},
 		{"message", "JSON", "replace the request", func(l *linear, a string) { l.start(l.m.editor.SetText(a)) }},
-		{"metadata", "NAME: VALUE", "add a line of metadata; ${env.NAME} is a variable", (*linear).metadata},
+		{"metadata", "NAME: VALUE", "add a line of metadata, or without VALUE remove those of NAME; ${env.NAME} is a variable", (*linear).metadata},
 		{"timeout", "DURATION", "set the time limit of calls", (*linear).timeout},
 		{"send", "", "send the request; on a stream, another message", act((*Model).send)},
 		{"end", "", "end the sending of a stream", act((*Model).halfClose)},
@@ -264,6 +265,12 @@ func (l *linear) fields() (map[string]json.RawMessage, error) {
 }
 
 func (l *linear) metadata(text string) {
+	if name, value, ok := strings.Cut(text, ":"); ok && strings.TrimSpace(value) == "" {
+		name = strings.TrimSpace(name)
+		l.m.headers.list = slices.DeleteFunc(l.m.headers.list, func(h Header) bool { return strings.EqualFold(h.Name, name) })
+		l.say("Removed.")
+		return
+	}
 	l.m.headers.add()
 	l.m.headers.line = newLine(text)
 	l.keepHeader()

@@ -33,12 +33,13 @@ type row struct {
 // caseRows reads the cases of a test.
 func (l *loader) caseRows(n *node) []row {
 	var maps []*node
+	before := len(l.list)
 	if n.kind == listKind {
 		maps = n.items
 	} else {
 		maps = l.caseFile(n)
 	}
-	if len(maps) == 0 && len(l.problems.list) == 0 {
+	if len(maps) == 0 && len(l.list) == before {
 		l.add(n.at, "", "cases is empty")
 	}
 	if len(maps) > maxCases {

@@ -249,17 +249,12 @@ func (c *checker) steps(steps []*step, sc *scope) (plans []*stepPlan, captured [
 // step plans one step.
 func (c *checker) step(s *step, sc *scope) (*stepPlan, []named) {
 	conn := c.specs[s.target]
-	if conn == nil {
-		return nil, nil
+	if conn == nil || s.call == nil {
+		return nil, s.withUnknown(nil)
 	}
 	method := c.method(conn, s)
 	if method == nil {
-		// What it would capture is not known; that is no mistake of its users.
-		var unknown []named
-		for _, capture := range s.capture {
-			unknown = append(unknown, named{capture.name.text, binding{typ: types.DynType}})
-		}
-		return nil, unknown
+		return nil, s.withUnknown(nil)
 	}
 	conn.compiler.schema.add(method.Input())
 	conn.compiler.schema.add(method.Output())
@@ -276,7 +271,22 @@ func (c *checker) step(s *step, sc *scope) (*stepPlan, []named) {
 	}
 	captured := b.results()
 	p.uses = b.captured(sc)
-	return p, captured
+	return p, s.withUnknown(captured)
+}
+
+// withUnknown adds what s captures by an expression with mistakes: they are no
+// mistakes of those that use the names.
+func (s *step) withUnknown(captured []named) []named {
+	all := slices.Clone(s.capture)
+	for _, a := range s.actions {
+		all = append(all, a.capture...)
+	}
+	for _, capture := range all {
+		if !slices.ContainsFunc(captured, func(n named) bool { return n.name == capture.name.text }) {
+			captured = append(captured, named{capture.name.text, binding{typ: types.DynType}})
+		}
+	}
+	return captured
 }
 
 // method finds the method that a step calls.

@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -24,10 +25,25 @@ func (b *stepChecker) headers() {
 				if k := t.typ().typ.Kind(); k == types.ListKind || k == types.MapKind || k == types.StructKind {
 					b.add(v.at, "", "metadata %s: want a string, this is %s", p.key, typeName(t.typ().typ))
 				}
+				b.constantHeader(p.key, t)
 				p.values = append(p.values, t)
 			}
 		}
 		b.plan.metadata = append(b.plan.metadata, p)
+	}
+}
+
+// constantHeader checks a value of metadata that is known before the run.
+func (b *stepChecker) constantHeader(key string, t *text) {
+	if slices.ContainsFunc(t.parts, func(p textPart) bool { return p.expr != nil }) {
+		return
+	}
+	value, err := t.string(context.Background(), nil)
+	if err == nil {
+		_, err = headerValue(strings.ToLower(key), value)
+	}
+	if err != nil {
+		b.add(t.node.at, "", "%v", err)
 	}
 }
 

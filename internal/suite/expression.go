@@ -36,6 +36,7 @@ func newCompiler(ps *problems, s *schema, lookupEnv func(string) (string, bool))
 		cel.CustomTypeProvider(s),
 		cel.CustomTypeAdapter(s),
 		cel.EnableMacroCallTracking(),
+		cel.EnableIdentifierEscapeSyntax(),
 		cel.CrossTypeNumericComparisons(true),
 		cel.DefaultUTCTimeZone(true),
 		cel.ExpressionNestingDepthLimit(maxDepth),
@@ -153,6 +154,9 @@ func (c *compiler) check(n *node, text string, offset int, sc *scope) *compiled 
 	if issues != nil {
 		for _, e := range issues.Errors() {
 			c.addIssue(e, n, text, offset, sc)
+			if strings.HasPrefix(e.Message, "Syntax error") {
+				break // what the parser finds after it is of its own making
+			}
 		}
 		return nil
 	}
@@ -274,14 +278,15 @@ func (c *compiler) addIssue(e *common.Error, n *node, text string, offset int, s
 		message, suggestion = c.noField(name)
 	case scan(message, "undeclared reference to '%s' (in container '%s')", &name, &signature):
 		message, suggestion = c.noName(name, text, at, sc)
+		at = callee(text, at)
 	case scan(message, "found no matching overload for '%s' applied to '%s'", &name, &signature):
 		message = clash(name, signature)
+		at = callee(text, at)
 	case scan(message, "type '%s' does not support field selection", &name):
 		at = afterDot(text, at)
 		message = name + " has no fields"
 	case strings.HasPrefix(message, "Syntax error: "):
-		message, _, _ = strings.Cut(message, " expecting ")
-		message = "syntax: " + strings.TrimPrefix(message, "Syntax error: ")
+		message = "syntax: " + syntaxAdvice(strings.TrimPrefix(message, "Syntax error: "), text, at)
 	}
 	c.add(n.within(offset+at), suggestion, "%s", message)
 }
@@ -349,12 +354,19 @@ func (c *compiler) noName(name, text string, at int, sc *scope) (message, sugges
 	if by := sc.others[full]; by != "" {
 		return fmt.Sprintf("%q is captured by test %q, which this test does not name in needs", full, by), ""
 	}
-	suggestion = nearest(full, keys(sc.names))
 	switch {
 	case name == "vars" && selected:
-		return fmt.Sprintf("there is no variable %q", strings.TrimPrefix(full, "vars.")), suggestion
+		return fmt.Sprintf("there is no variable %q", strings.TrimPrefix(full, "vars.")), nearest(full, keys(sc.names))
+	case name == "vars":
+		return "vars is no value by itself: write vars.NAME", ""
 	case strings.HasPrefix(strings.TrimSpace(strings.TrimPrefix(rest, name)), "("):
-		return fmt.Sprintf("there is no function %q", name), ""
+		return fmt.Sprintf("there is no function %q", name), c.nearestFunction(name)
+	}
+	if suggestion = otherName(name, sc); suggestion == "" {
+		suggestion = nearest(full, keys(sc.names))
+	}
+	if suggestion == "" {
+		return fmt.Sprintf("there is no %q here, only %s", full, knownNames(sc)), ""
 	}
 	return fmt.Sprintf("there is no %q here", full), suggestion
 }

@@ -3,6 +3,7 @@ package suite
 import (
 	"path/filepath"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -172,10 +173,12 @@ func (r *fileReader) read(path string, at place) {
 	}
 	s, err := readSource(path)
 	if err != nil {
-		if at.source == nil {
+		message := err.Error()
+		if at.source == nil { // its name is told with its place
 			at = (&source{name: displayName(path)}).at(0, 0)
+			message = strings.TrimPrefix(message, "read "+displayName(path)+": ")
 		}
-		r.add(at, "", "%v", err)
+		r.add(at, "", "%s", message)
 		r.into.unreadable = true
 		return
 	}
@@ -218,7 +221,7 @@ func (r *fileReader) parse(s *source) {
 		entry{"tests", r.tests},
 		entry{"teardown", func(n *node) { r.into.teardown = append(r.into.teardown, r.steps(n, "teardown")...) }},
 	)
-	if root.kind == mapKind && root.get("version") == nil {
+	if root.kind == mapKind && lacks(root, "version") {
 		r.add(root.at, "", "a suite begins with version: 1")
 	}
 	if plaintext && r.into.target != nil {
@@ -265,7 +268,7 @@ func (r *fileReader) target(n *node) *targetSpec {
 		list("proto", &t.protos), list("import_path", &t.importPaths), list("protoset", &t.protosets),
 		flag("use_reflection", &t.useReflection),
 	)
-	if t.address == nil && n.get("address") == nil {
+	if lacks(n, "address") {
 		r.add(n.at, "", "target has no address")
 	}
 	return t
@@ -347,7 +350,7 @@ func reservedNames() []string {
 func (r *fileReader) unique() {
 	seen := map[string]bool{}
 	for _, t := range r.into.tests {
-		if seen[t.name] {
+		if seen[t.name] && t.name != "" {
 			r.add(t.at, "", "another test is named %q", t.name)
 		}
 		seen[t.name] = true

@@ -43,11 +43,11 @@ func (r *fileReader) test(n *node) *test {
 		return nil
 	}
 	switch {
-	case n.get("name") == nil:
+	case lacks(n, "name"):
 		r.add(n.at, "", "a test has no name")
 	case steps != nil && inline != nil:
 		r.add(inline.at, "", "a test has steps, or one call of its own, not both")
-	case steps == nil && inline == nil:
+	case steps == nil && inline == nil && lacks(n, "steps") && lacks(n, "call"):
 		r.add(n.at, "", "test %q has no steps", t.name)
 	}
 	if target != nil {
@@ -58,7 +58,9 @@ func (r *fileReader) test(n *node) *test {
 	if steps != nil {
 		t.steps = r.steps(steps, "steps")
 	} else {
-		r.finish(s, n)
+		if inline != nil {
+			r.finish(s, n)
+		}
 		s.at = t.at
 		t.steps = []*step{s}
 	}
@@ -133,14 +135,11 @@ func (r *fileReader) callEntries(s *step) []entry {
 
 // finish checks what a step's keys say together.
 func (r *fileReader) finish(s *step, n *node) {
-	if n.get("call") == nil {
+	if lacks(n, "call") {
 		r.add(n.at, "", "a step has no call")
 	}
 	if s.target == nil && n.get("target") == nil {
 		r.add(n.at, "", "the step has no target, nor has the file")
-	}
-	if s.call == nil || s.target == nil {
-		r.into.unreadable = true
 	}
 	if s.script != nil && s.data != nil {
 		r.add(s.data.at, "", "a step has data or stream, not both")
@@ -236,6 +235,9 @@ func (r *fileReader) until(n *node) *untilSpec {
 		u.expect = r.expressions(n, "until")
 		return u
 	}
+	if !r.is(n, "until", stringKind, mapKind) {
+		return nil
+	}
 	r.object(n, "until",
 		entry{"expect", func(n *node) { u.expect = r.expressions(n, "expect") }},
 		entry{"every", func(n *node) { u.every = r.duration(n, "every") }},
@@ -251,6 +253,9 @@ func (r *fileReader) retry(n *node) *retrySpec {
 		s.times = 1 + r.count(n, "retry", 0, most)
 		return s
 	}
+	if !r.is(n, "retry", intKind, mapKind) {
+		return nil
+	}
 	r.object(n, "retry",
 		entry{"times", func(n *node) { s.times = 1 + r.count(n, "times", 0, most) }},
 		entry{"every", func(n *node) { s.every = r.duration(n, "every") }},
@@ -265,6 +270,9 @@ func (r *fileReader) snapshot(n *node) *snapshotSpec {
 			return nil
 		}
 		return s
+	}
+	if !r.is(n, "snapshot", boolKind, mapKind) {
+		return nil
 	}
 	r.object(n, "snapshot", entry{"ignore", func(n *node) {
 		s.ignore = r.strings(n, "ignore")

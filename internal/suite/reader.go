@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -38,6 +39,16 @@ func (r *reader) object(n *node, what string, entries ...entry) bool {
 	return true
 }
 
+// lacks reports whether n has no key of this name, nor one that is meant to be it.
+func lacks(n *node, key string) bool {
+	for _, f := range n.fields {
+		if f.key.text == key || nearest(f.key.text, slices.Values([]string{key})) != "" {
+			return false
+		}
+	}
+	return true
+}
+
 func names(entries []entry) iter.Seq[string] {
 	return func(yield func(string) bool) {
 		for _, e := range entries {
@@ -53,15 +64,33 @@ func (r *reader) is(n *node, what string, kinds ...kind) bool {
 	if slices.Contains(kinds, n.kind) {
 		return true
 	}
-	want := ""
+	want, suggestion := "", ""
 	for i, k := range kinds {
 		if i > 0 {
 			want += " or "
 		}
 		want += (&node{kind: k}).article()
 	}
-	r.add(n.at, "", "%s: want %s, not %s", what, want, n.article())
+	not := n.article()
+	switch {
+	case slices.Contains(kinds, boolKind) && n.kind == stringKind:
+		suggestion = booleanOf(n.text)
+	case slices.Equal(kinds, []kind{stringKind}) && (n.kind == boolKind || n.kind == intKind || n.kind == floatKind):
+		not += "; write it in quotes"
+	}
+	r.add(n.at, suggestion, "%s: want %s, not %s", what, want, not)
 	return false
+}
+
+// booleanOf is the boolean that a word was in YAML 1.1, "" for none.
+func booleanOf(word string) string {
+	switch strings.ToLower(word) {
+	case "yes", "y", "on", "true":
+		return "true"
+	case "no", "n", "off", "false":
+		return "false"
+	}
+	return ""
 }
 
 func (r *reader) string(n *node, what string) string {

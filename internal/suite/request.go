@@ -31,27 +31,49 @@ func (c *compiler) request(n *node, md protoreflect.MessageDescriptor, sc *scope
 		return nil
 	}
 	w := jsonWriter{text: func(t *text, at shape) ([]byte, error) { return c.sample(t, at) }, texts: r.texts, types: r.types}
-	out, err := w.write(n, shape{message: md})
-	if err != nil {
-		return nil
-	}
-	wire, err := decodeJSON(out, md, r.types)
-	if e, ok := errors.AsType[*message.Error](err); ok {
-		what := e.Msg
-		if e.Path != "" {
-			what = e.Path + ": " + what
+	before := len(c.list)
+	for {
+		out, err := w.write(n, shape{message: md})
+		if err != nil {
+			return nil
 		}
-		c.add(w.origin(int(e.Offset), n), e.Suggestion, "%s", what)
-		return nil
+		wire, err := decodeJSON(out, md, r.types)
+		if err != nil && c.wrongData(err, &w, n) {
+			continue
+		}
+		if len(c.list) > before {
+			return nil
+		}
+		if len(r.texts) == 0 {
+			r.wire, r.json = wire, out
+		}
+		return r
 	}
-	if err != nil {
-		c.add(n.at, "", "%v", err)
-		return nil
+}
+
+// wrongData notes what is wrong with data, and leaves it out of what w writes. It
+// reports whether there may be more.
+func (c *compiler) wrongData(err error, w *jsonWriter, whole *node) bool {
+	const most = 20
+	e, ok := errors.AsType[*message.Error](err)
+	if !ok {
+		c.add(whole.at, "", "%v", err)
+		return false
 	}
-	if len(r.texts) == 0 {
-		r.wire, r.json = wire, out
+	what := e.Msg
+	if e.Path != "" {
+		what = e.Path + ": " + what
 	}
-	return r
+	at := w.origin(int(e.Offset), whole)
+	known := w.wrong[at] || at == whole.at
+	if len(w.wrong) == 0 || !known {
+		c.add(at, e.Suggestion, "%s", what)
+	}
+	if w.wrong == nil {
+		w.wrong = map[place]bool{}
+	}
+	w.wrong[at] = true
+	return !known && len(w.wrong) < most
 }
 
 // texts compiles the strings within n that hold expressions, and those with an
@@ -117,6 +139,7 @@ type jsonWriter struct {
 	texts map[*node]*text
 	text  func(*text, shape) ([]byte, error) // what stands for an expression
 	types message.Resolver
+	wrong map[place]bool // keys, values and elements whose fields are left out
 	out   []byte
 	marks []mark
 }
@@ -128,6 +151,7 @@ type mark struct {
 }
 
 func (w *jsonWriter) write(n *node, s shape) ([]byte, error) {
+	w.out, w.marks = nil, nil
 	err := w.node(n, s)
 	return w.out, err
 }
@@ -171,10 +195,15 @@ func (w *jsonWriter) node(n *node, s shape) error {
 func (w *jsonWriter) mapping(n *node, s shape) error {
 	s = s.unpacked(n, w.types)
 	w.out = append(w.out, '{')
-	for i, f := range n.fields {
-		if i > 0 {
+	first := true
+	for _, f := range n.fields {
+		if w.isWrong(f) {
+			continue
+		}
+		if !first {
 			w.out = append(w.out, ',')
 		}
+		first = false
 		w.marks = append(w.marks, mark{len(w.out), f.key.at})
 		w.out = append(appendString(w.out, f.key.text), ':')
 		if err := w.node(f.value, s.entry(f.key.text)); err != nil {
@@ -183,6 +212,13 @@ func (w *jsonWriter) mapping(n *node, s shape) error {
 	}
 	w.out = append(w.out, '}')
 	return nil
+}
+
+// isWrong reports whether a field is left out: one element of a list is enough, so
+// that the others keep their numbers.
+func (w *jsonWriter) isWrong(f field) bool {
+	return w.wrong[f.key.at] || w.wrong[f.value.at] ||
+		slices.ContainsFunc(f.value.items, func(item *node) bool { return w.wrong[item.at] })
 }
 
 // item is the shape of an element of a list.

@@ -70,7 +70,11 @@ func (s *scope) signature() string {
 	if s.sum == "" {
 		var b strings.Builder
 		for _, name := range slices.Sorted(maps.Keys(s.names)) {
-			fmt.Fprintf(&b, "%s %s;", name, s.names[name].typ)
+			fmt.Fprintf(&b, "%s %s", name, s.names[name].typ)
+			if enum := s.names[name].enum; enum != nil {
+				b.WriteString(" " + enum.name)
+			}
+			b.WriteByte(';')
 		}
 		s.sum = b.String()
 	}

@@ -30,6 +30,9 @@ func parseYAML(s *source) (n *node, err error) {
 		}
 	}()
 	text := s.text()
+	if strings.HasPrefix(text, "\xFF\xFE") || strings.HasPrefix(text, "\xFE\xFF") {
+		return nil, errAt(s.at(0, 0), "", "the file is UTF-16; save it as UTF-8")
+	}
 	if !utf8.ValidString(text) {
 		return nil, errAt(s.at(invalidLine(s), 1), "", "this line is not UTF-8")
 	}

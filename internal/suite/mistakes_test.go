@@ -53,8 +53,8 @@ func TestMistakesOfFiles(t *testing.T) {
 		},
 		{
 			"keys that are misspelt are not missing, too",
-			"  - nmae: a\n    cal: grpc.health.v1.Health/Check\n",
-			[]string{`4:5: a test has no key "nmae"; did you mean "name"?`, `5:5: a test has no key "cal"; did you mean "call"?`},
+			"  - nname: a\n    cal: grpc.health.v1.Health/Check\n",
+			[]string{`4:5: a test has no key "nname"; did you mean "name"?`, `5:5: a test has no key "cal"; did you mean "call"?`},
 		},
 		{"no steps", "  - name: c\n", []string{`4:5: test "c" has no steps`}},
 		{"booleans of YAML 1.1", check + "    parallel: no\n    snapshot: yes\n", []string{
@@ -64,8 +64,8 @@ func TestMistakesOfFiles(t *testing.T) {
 		{"numbers as names", "  - name: 012\n    call: grpc.health.v1.Health/Check\n  - name: 1_0\n    call: grpc.health.v1.Health/Check\n", []string{
 			`4:11: name: want a string, not an integer; write it in quotes`, `6:11: name: want a string`,
 		}},
-		{"all of one request", "  - name: a\n    call: userservice.UserService/CreateUser\n    data: {nmae: x, email: 5, roles: [1, 2]}\n", []string{
-			`6:12: unknown field "nmae"; did you mean "name"?`, `6:28: email: want string`, `6:39: roles[0]: want string`,
+		{"all of one request", "  - name: a\n    call: userservice.UserService/CreateUser\n    data: {nname: x, email: 5, roles: [1, 2]}\n", []string{
+			`6:12: unknown field "nname"; did you mean "name"?`, `6:29: email: want string`, `6:40: roles[0]: want string`,
 		}},
 		{"metadata that cannot be sent", check + "    metadata: {x-bin: '?', x: \"a\\nb\", y: ä, z: '${env.HOME}'}\n", []string{
 			`6:23: metadata x-bin: the value is not base64`, `6:31: metadata x: byte 2 of`, `6:42: metadata y: byte 1 of`,

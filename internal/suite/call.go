@@ -24,6 +24,7 @@ type call struct {
 	requests [][]byte // as wire bytes
 	sent     [][]byte // the same as JSON
 	timeout  time.Duration
+	prepared bool // metadata and requests are all there
 	secrets  *secrets
 
 	result   invoke.Result
@@ -34,7 +35,10 @@ type call struct {
 	keptSize int
 	last     []byte
 	failure  *Failure // of its script
-	canceled bool     // by its script
+	received int
+	// The first response, from 1, that is no message of its type; 0: none.
+	unreadable int
+	canceled   bool // by its script
 }
 
 // prepare evaluates what is sent. Scripts evaluate their messages as they go.
@@ -48,7 +52,7 @@ func (p *stepPlan) prepare(ctx context.Context, v *values) (*call, error) {
 			}
 			key := strings.ToLower(h.key)
 			if value, err = headerValue(key, value); err != nil {
-				return c, err
+				return c, &valueError{t.node.at, "", err}
 			}
 			c.metadata.Append(key, value)
 		}
@@ -66,6 +70,7 @@ func (p *stepPlan) prepare(ctx context.Context, v *values) (*call, error) {
 		c.requests = append(c.requests, wire)
 		c.sent = append(c.sent, json)
 	}
+	c.prepared = true
 	return c, nil
 }
 
@@ -102,6 +107,9 @@ func (c *call) Header(md metadata.MD) error {
 }
 
 func (c *call) Message(m []byte) error {
+	if c.plan.method.IsStreamingServer() {
+		c.read(m) // bind reads a single one
+	}
 	if !c.plan.keeps && c.plan.method.IsStreamingServer() {
 		c.last = append(c.last[:0], m...)
 		return nil
@@ -112,6 +120,18 @@ func (c *call) Message(m []byte) error {
 	c.last = bytes.Clone(m)
 	c.kept = append(c.kept, c.last)
 	return nil
+}
+
+// read counts a response, and notes one that is no message: it must not pass
+// because nothing is expected of it.
+func (c *call) read(m []byte) {
+	c.received++
+	if c.unreadable > 0 {
+		return
+	}
+	if _, err := c.plan.conn.compiler.schema.decodeWire(c.plan.method.Output(), m); err != nil {
+		c.unreadable = c.received
+	}
 }
 
 func (c *call) Trailer(md metadata.MD, _ *status.Status) error {
@@ -150,6 +170,9 @@ func (c *call) bind() {
 	n["res"] = types.NewErr("there is no response: the call ended with %s", codeName(st.Code()))
 	if len(c.kept) > 0 {
 		n["res"] = schema.received(output, c.kept[0])
+		if types.IsError(n["res"].(ref.Val)) {
+			c.unreadable = 1
+		}
 	}
 }
 

@@ -27,27 +27,27 @@ const (
 	maxDiffInput = 256 << 10
 )
 
-// expectation evaluates a condition; nil if it holds.
-func expectation(ctx context.Context, e *expression, v *values) *Failure {
-	value, err := e.value(ctx, v)
+// expectation evaluates a condition over what came of the call; nil if it holds.
+func (c *call) expectation(ctx context.Context, e *expression) *Failure {
+	value, err := e.value(ctx, c.values)
 	if err == nil && value == types.True {
 		return nil
 	}
 	f := &Failure{Kind: ExpectFailure, Position: e.at.position(), Expression: e.text}
 	switch {
 	case err != nil:
-		f.Summary = "expression cannot be evaluated: " + evaluationError(err).Error()
+		f.Summary = "cannot be evaluated: " + evaluationError(err).Error()
 	case value == types.False:
-		f.Summary = "expression is false"
+		f.Summary = "is false"
 	default:
-		f.Summary = fmt.Sprintf("expression is a %s, not true or false", value.Type().TypeName())
+		f.Summary = fmt.Sprintf("is a %s, not true or false", value.Type().TypeName())
 	}
-	explain(ctx, e, v, f)
+	explain(ctx, e, c.values, f, c.secrets)
 	return f
 }
 
 // explain evaluates e again and notes what its parts come to.
-func explain(ctx context.Context, e *expression, v *values, f *Failure) {
+func explain(ctx context.Context, e *expression, v *values, f *Failure, s *secrets) {
 	tree := e.ast
 	if e.literals != nil { // what it has been compiled from has variables in their places
 		var issues *cel.Issues
@@ -63,7 +63,10 @@ func explain(ctx context.Context, e *expression, v *values, f *Failure) {
 	if details == nil {
 		return
 	}
-	x := &explanation{tree: tree.NativeRep(), state: details.State(), failure: f}
+	x := &explanation{tree: tree.NativeRep(), state: details.State(), failure: f, secrets: s}
+	if failed, ok := x.value(x.tree.Expr()).(*types.Err); ok && x.derived(x.tree.Expr()) {
+		f.Summary = strings.ReplaceAll(f.Summary, failed.String(), redacted)
+	}
 	x.both(x.culprit(x.tree.Expr()))
 	x.values(x.tree.Expr(), map[string]bool{})
 }
@@ -73,6 +76,44 @@ type explanation struct {
 	tree    *ast.AST
 	state   interpreter.EvalState
 	failure *Failure
+	secrets *secrets
+}
+
+// derived reports whether a function of e has been given a secret: what it has
+// made of it cannot be found any more.
+func (x *explanation) derived(e ast.Expr) bool {
+	found := false
+	ast.PreOrderVisit(e, ast.NewExprVisitor(func(e ast.Expr) {
+		if found || e.Kind() != ast.CallKind {
+			return
+		}
+		c := e.AsCall()
+		if _, operator := operators.FindReverse(c.FunctionName()); operator {
+			return
+		}
+		args := c.Args()
+		if c.IsMemberFunction() {
+			args = append(slices.Clone(args), c.Target())
+		}
+		found = slices.ContainsFunc(args, func(a ast.Expr) bool {
+			v := x.value(a)
+			return v != nil && x.secrets.within(shortValue(v))
+		})
+	}))
+	return found
+}
+
+// text is a value of e on one line. Numbers, such as the size of a secret, are no
+// secrets.
+func (x *explanation) text(e ast.Expr, v ref.Val) string {
+	switch v.(type) {
+	case types.Bool, types.Int, types.Uint, types.Double:
+	default:
+		if x.derived(e) {
+			return redacted
+		}
+	}
+	return shortValue(v)
 }
 
 // culprit is the part of a conjunction that does not hold.
@@ -110,7 +151,7 @@ func (x *explanation) both(e ast.Expr) {
 	if got == nil || want == nil || types.IsUnknownOrError(got) || types.IsUnknownOrError(want) {
 		return
 	}
-	x.failure.Got, x.failure.Want = shortValue(got), shortValue(want)
+	x.failure.Got, x.failure.Want = x.text(args[0], got), x.text(args[1], want)
 	if len(x.failure.Got)+len(x.failure.Want) > longValues && isComposite(got) {
 		x.failure.Got, x.failure.Want = indented(x.failure.Got), indented(x.failure.Want)
 		if function == operators.Equals {
@@ -191,7 +232,7 @@ func (x *explanation) note(e ast.Expr, seen map[string]bool) {
 		return
 	}
 	seen[text] = true
-	x.failure.Values = append(x.failure.Values, Value{text, shortValue(v)})
+	x.failure.Values = append(x.failure.Values, Value{text, x.text(e, v)})
 }
 
 // shortValue is a value on one line.

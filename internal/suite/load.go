@@ -61,8 +61,11 @@ func Load(ctx context.Context, c Config) (*Suite, error) {
 	lookup := s.config.LookupEnv
 	s.config.LookupEnv = func(name string) (string, bool) {
 		value, ok := lookup(name)
-		if ok && Sensitive(name) {
+		switch {
+		case ok && Sensitive(name):
 			s.secrets.add(name, value)
+		case ok:
+			s.secrets.note(name, value)
 		}
 		return value, ok
 	}

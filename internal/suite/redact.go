@@ -21,10 +21,40 @@ const redacted = "***"
 type secrets struct {
 	mu       sync.RWMutex
 	refs     map[string]string // shell variables, by value
+	asked    map[string]string // variables of the environment that are no secrets so far, by value
 	replacer *strings.Replacer // nil: to be made
 }
 
-func newSecrets() *secrets { return &secrets{refs: map[string]string{}} }
+func newSecrets() *secrets {
+	return &secrets{refs: map[string]string{}, asked: map[string]string{}}
+}
+
+// note remembers a variable of the environment, for credential.
+func (s *secrets) note(name, value string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.asked[value] = name
+}
+
+// credential makes the value of sensitive metadata a secret, by the name of the
+// variable of the environment that it comes from, if it does.
+func (s *secrets) credential(key, value string) {
+	s.mu.RLock()
+	name, ok := s.asked[value]
+	scheme, rest, cut := strings.Cut(value, " ")
+	if !ok && cut && isScheme(scheme) {
+		if name, ok = s.asked[rest]; ok {
+			value = rest
+		}
+	}
+	s.mu.RUnlock()
+	switch {
+	case ok:
+		s.add(name, value)
+	case !s.within(value):
+		s.add(variableName(key), value)
+	}
+}
 
 // add makes value a secret, which commands refer to as $NAME. With a prefix such
 // as "Bearer " the rest is one by itself.

@@ -3,7 +3,6 @@ package suite
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sort"
 
@@ -114,7 +113,7 @@ func (r *request) encode(ctx context.Context, v *values) (wire, json []byte, err
 	}
 	wire, err = decodeJSON(out, r.md, r.types)
 	if e, ok := errors.AsType[*message.Error](err); ok {
-		return nil, out, fmt.Errorf("%s: %s: %s", w.origin(int(e.Offset), r.node).position(), e.Path, e.Msg)
+		return nil, out, &valueError{w.origin(int(e.Offset), r.node), e.Path, errors.New(e.Msg)}
 	}
 	return wire, out, err
 }

@@ -2,6 +2,7 @@ package suite
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -102,7 +103,11 @@ func (c *call) explainDeadline() {
 // broken notes that a step could not be tried.
 func (r *StepResult) broken(s *stepPlan, err error) {
 	r.Verdict = Broken
-	r.Failures = []*Failure{{Kind: CallFailure, Position: s.spec.call.at.position(), Summary: err.Error()}}
+	at := s.spec.call.at
+	if e, ok := errors.AsType[*valueError](err); ok {
+		at = e.at
+	}
+	r.Failures = []*Failure{{Kind: CallFailure, Position: at.position(), Summary: err.Error()}}
 }
 
 // judge compares what came of a call with what is expected.
@@ -117,9 +122,15 @@ func (f *fileRun) judge(ctx context.Context, t *testPlan, s *stepPlan, c *call, 
 	if failure := c.codeFailure(); failure != nil && (c.failure == nil || r.Code != codes.Canceled) {
 		r.Failures = append(r.Failures, failure)
 	}
+	if c.unreadable > 0 {
+		r.Failures = append(r.Failures, &Failure{
+			Kind: CodeFailure, Position: s.spec.call.at.position(),
+			Summary: fmt.Sprintf("response %d is not a %s", c.unreadable, s.method.Output().FullName()),
+		})
+	}
 	if len(r.Failures) == 0 {
 		for _, e := range expect {
-			if failure := expectation(ctx, e, c.values); failure != nil {
+			if failure := c.expectation(ctx, e); failure != nil {
 				r.Failures = append(r.Failures, failure)
 			}
 		}
@@ -145,7 +156,11 @@ func (c *call) codeFailure() *Failure {
 		want = []codes.Code{codes.OK}
 	}
 	got := c.status()
-	if slices.Contains(want, got.Code()) {
+	code := got.Code()
+	if int(code) >= len(codeNames()) {
+		code = codes.Unknown // as codeName has it
+	}
+	if slices.Contains(want, code) {
 		return nil
 	}
 	names := make([]string, len(want))
@@ -215,7 +230,9 @@ func (f *fileRun) finish(ctx context.Context, s *stepPlan, c *call, r *StepResul
 		if len(c.last) > 0 || r.Received > 0 {
 			failure.Response = s.conn.compiler.schema.indented(s.method.Output(), c.last)
 		}
-		failure.Command = c.command(f.suite.secrets)
+		if c.prepared {
+			failure.Command = c.command(f.suite.secrets)
+		}
 	}
 }
 
@@ -224,7 +241,7 @@ func (f *fileRun) finish(ctx context.Context, s *stepPlan, c *call, r *StepResul
 func (f *fileRun) finishUntil(ctx context.Context, s *stepPlan, c *call, r *StepResult) {
 	if r.Verdict == Passed {
 		for _, e := range s.expect {
-			if failure := expectation(ctx, e, c.values); failure != nil {
+			if failure := c.expectation(ctx, e); failure != nil {
 				r.Failures = append(r.Failures, failure)
 				r.Verdict = Failed
 			}
@@ -243,9 +260,7 @@ func (c *call) hideCredentials() {
 			continue
 		}
 		for _, v := range vs {
-			if !c.secrets.within(v) {
-				c.secrets.add(variableName(key), v)
-			}
+			c.secrets.credential(key, v)
 		}
 	}
 }

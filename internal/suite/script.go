@@ -56,6 +56,7 @@ type conversation struct {
 	mu      sync.Mutex
 	waiting [][]byte // received, not taken
 	size    int      // of waiting
+	over    bool     // nothing will be taken any more
 	arrived chan struct{}
 }
 
@@ -72,6 +73,9 @@ func (c *call) script(ctx context.Context) {
 		c.do(ctx, v, v)
 	}()
 	failure, err := v.run(cancel)
+	v.mu.Lock()
+	v.over, v.waiting = true, nil
+	v.mu.Unlock()
 	if failure != nil || err != nil {
 		cancel()
 	}
@@ -166,14 +170,18 @@ func (v *conversation) Message(m []byte) error {
 		if err := v.call.Message(m); err != nil {
 			return err
 		}
+	} else {
+		v.read(m)
 	}
 	m = bytes.Clone(m)
 	v.mu.Lock()
 	defer v.mu.Unlock()
+	if v.last = m; v.over {
+		return nil
+	}
 	if v.size += len(m); v.size > keptBytes {
 		return errTooMuch
 	}
-	v.last = m
 	v.waiting = append(v.waiting, m)
 	select {
 	case v.arrived <- struct{}{}:
@@ -285,7 +293,7 @@ func (v *conversation) missed(a *actionPlan, seen int, last *values, reason erro
 		f.Summary += ": " + evaluationError(reason).Error()
 	}
 	if a.expect != nil && last != nil {
-		explain(context.WithoutCancel(v.ctx), a.expect, last, f)
+		explain(context.WithoutCancel(v.ctx), a.expect, last, f, v.secrets)
 	}
 	return f
 }

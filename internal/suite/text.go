@@ -110,7 +110,7 @@ func (e *expression) value(ctx context.Context, v *values) (value ref.Val, err e
 	// The interpreter is not ours, and a value is no reason to end the program.
 	defer func() {
 		if r := recover(); r != nil {
-			value, err = nil, fmt.Errorf("%s: %w", e.text, errEvaluation)
+			value, err = nil, &valueError{e.at, e.text, errEvaluation}
 		}
 	}()
 	if e.literals != nil {
@@ -118,18 +118,34 @@ func (e *expression) value(ctx context.Context, v *values) (value ref.Val, err e
 	}
 	frame, err := interpreter.NewExecutionFrame(v)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", e.text, err)
+		return nil, &valueError{e.at, e.text, err}
 	}
 	defer frame.Close()
 	if err := frame.SetContext(ctx, interruptEvery); err != nil {
-		return nil, fmt.Errorf("%s: %w", e.text, err)
+		return nil, &valueError{e.at, e.text, err}
 	}
 	value = e.plan.Exec(frame)
 	if failed, ok := value.(*types.Err); ok {
-		return nil, fmt.Errorf("%s: %w", e.text, failed)
+		return nil, &valueError{e.at, e.text, failed}
 	}
 	return value, nil
 }
 
 // errEvaluation reports an evaluation that has been broken off.
 var errEvaluation = errors.New("the evaluation has been broken off")
+
+// valueError is a value that cannot be had, or not be used.
+type valueError struct {
+	at   place
+	what string // the expression or the field
+	err  error
+}
+
+func (e *valueError) Error() string {
+	if e.what == "" {
+		return e.err.Error()
+	}
+	return e.what + ": " + e.err.Error()
+}
+
+func (e *valueError) Unwrap() error { return e.err }

@@ -5,9 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/signal"
 	"regexp"
 	"runtime/debug"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -111,7 +113,7 @@ func (o *suiteOptions) run(cmd *cobra.Command, paths []string) error {
 	}
 	ctx, cancel := o.bound(cmd.Context())
 	defer cancel()
-	reports, err := o.openReports()
+	reports, err := o.reportArgs()
 	if err != nil {
 		return err
 	}
@@ -123,11 +125,11 @@ func (o *suiteOptions) run(cmd *cobra.Command, paths []string) error {
 		return o.keepRunning(ctx, paths, reports)
 	}
 	_, err = o.once(ctx, paths, reports)
-	return errors.Join(err, reports.close())
+	return err
 }
 
 // once runs the tests and returns which files they are made from.
-func (o *suiteOptions) once(ctx context.Context, paths []string, reports *reports) (files []string, err error) {
+func (o *suiteOptions) once(ctx context.Context, paths []string, args []reportArg) (files []string, err error) {
 	config, err := o.config(ctx, paths)
 	if err != nil {
 		return paths, err
@@ -148,8 +150,32 @@ func (o *suiteOptions) once(ctx context.Context, paths []string, reports *report
 	if o.update {
 		mode = suite.UpdateSnapshots
 	}
-	result, err := s.Run(ctx, suite.RunOptions{Jobs: o.jobs, FailFast: o.failFast, Snapshots: mode, Reporter: reports.reporter})
-	return s.Files(), o.verdict(ctx, result, err)
+	reports, err := o.openReports(args, append(s.Files(), paths...))
+	if err != nil {
+		return s.Files(), err
+	}
+	abort, stop := secondSignal(ctx)
+	defer stop()
+	result, err := s.Run(ctx, suite.RunOptions{
+		Jobs: o.jobs, FailFast: o.failFast, Snapshots: mode, Reporter: reports.reporter, Abort: abort,
+	})
+	return s.Files(), o.verdict(ctx, result, errors.Join(err, reports.close()))
+}
+
+// secondSignal returns a channel that is closed by a signal that comes after the
+// one which has ended ctx. stop ends the waiting.
+func secondSignal(ctx context.Context) (abort <-chan struct{}, stop func()) {
+	forced, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	stopWaiting := context.AfterFunc(ctx, func() {
+		next, stop := signal.NotifyContext(forced, syscall.SIGINT, syscall.SIGTERM)
+		defer stop()
+		<-next.Done()
+		cancel()
+	})
+	return forced.Done(), func() {
+		stopWaiting()
+		cancel()
+	}
 }
 
 // verdict is the exit code that a run ends with. err, what could not be written,

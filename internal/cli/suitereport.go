@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
 	"strings"
 
 	"golang.org/x/term"
@@ -19,60 +22,98 @@ type reports struct {
 	files    []*os.File
 }
 
-// openReports opens what --report names, and the report for people on standard
+// reportArg is a --report.
+type reportArg struct {
+	format string
+	file   string // "" is standard output
+}
+
+// reportArgs are what --report asks for, and the report for people on standard
 // output, unless another one goes there.
-func (o *suiteOptions) openReports() (*reports, error) {
-	rs := &reports{}
-	if o.check {
-		return rs, nil
+func (o *suiteOptions) reportArgs() ([]reportArg, error) {
+	bad := func(format string, args ...any) error {
+		return &usageError{err: fmt.Errorf("--report: "+format, args...), command: "grpcx test"}
 	}
-	var all []suite.Reporter
-	shown := false
+	var all []reportArg
+	taken := map[string]bool{}
 	for _, arg := range o.reports {
 		format, file, _ := strings.Cut(arg, "=")
-		r, err := o.openReport(rs, format, file)
-		if err != nil {
-			return nil, errors.Join(err, rs.close())
+		if _, err := report.New(format, io.Discard, report.Options{}); err != nil {
+			return nil, bad("%w", err)
+		}
+		if file == "-" {
+			file = ""
 		}
 		// What GitHub reads stands between what people read.
-		shown = shown || (file == "" || file == "-") && format != "github"
-		all = append(all, r)
+		if file != "" || format != "github" {
+			key := file
+			if key != "" {
+				key = filepath.Clean(file)
+			}
+			if taken[key] {
+				return nil, bad("two reports go to %s", cmp.Or(file, "standard output"))
+			}
+			taken[key] = true
+		}
+		all = append(all, reportArg{format, file})
 	}
-	if !shown {
-		r, err := report.New("pretty", o.Out, o.reportOptions(rs, o.Out))
+	if !taken[""] {
+		all = append([]reportArg{{format: "pretty"}}, all...)
+	}
+	return all, nil
+}
+
+// openReports opens the reports of one run. inputs are files that none of them may
+// take the place of.
+func (o *suiteOptions) openReports(args []reportArg, inputs []string) (*reports, error) {
+	rs := &reports{}
+	var all []suite.Reporter
+	for _, arg := range args {
+		r, err := o.openReport(rs, arg, inputs)
 		if err != nil {
 			return nil, errors.Join(err, rs.close())
 		}
-		all = append([]suite.Reporter{r}, all...)
+		all = append(all, r)
 	}
 	rs.reporter = report.Multi(all...)
 	return rs, nil
 }
 
-func (o *suiteOptions) openReport(rs *reports, format, file string) (suite.Reporter, error) {
-	// Before a file is emptied.
-	if _, err := report.New(format, io.Discard, report.Options{}); err != nil {
-		return nil, &usageError{err: fmt.Errorf("--report: %w", err), command: "grpcx test"}
-	}
+func (o *suiteOptions) openReport(rs *reports, arg reportArg, inputs []string) (suite.Reporter, error) {
 	w := o.Out
-	if file != "" && file != "-" {
-		f, err := os.Create(file)
+	if arg.file != "" {
+		if isOneOf(arg.file, inputs) {
+			return nil, fmt.Errorf("--report %s: %s is a file of the suite", arg.format, arg.file)
+		}
+		f, err := os.Create(arg.file)
 		if err != nil {
-			return nil, fmt.Errorf("--report %s: %w", format, err)
+			return nil, fmt.Errorf("--report %s: %w", arg.format, err)
 		}
 		rs.files = append(rs.files, f)
 		w = f
 	}
-	return report.New(format, w, o.reportOptions(rs, w))
+	return report.New(arg.format, w, o.reportOptions(rs, arg.format, w))
+}
+
+// isOneOf reports whether a file is one of others, by whatever name.
+func isOneOf(file string, others []string) bool {
+	info, err := os.Stat(file)
+	if err != nil {
+		return false
+	}
+	return slices.ContainsFunc(others, func(other string) bool {
+		o, err := os.Stat(other)
+		return err == nil && os.SameFile(info, o)
+	})
 }
 
 // reportOptions fit w: the terminal has colours and is redrawn.
-func (o *suiteOptions) reportOptions(rs *reports, w io.Writer) report.Options {
+func (o *suiteOptions) reportOptions(rs *reports, format string, w io.Writer) report.Options {
 	options := report.Options{}
 	if name, err := os.Hostname(); err == nil {
 		options.Hostname = name
 	}
-	if path, ok := o.LookupEnv("GITHUB_STEP_SUMMARY"); ok && path != "" {
+	if path, ok := o.LookupEnv("GITHUB_STEP_SUMMARY"); ok && path != "" && format == "github" {
 		if f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err == nil {
 			rs.files = append(rs.files, f)
 			options.Summary = f

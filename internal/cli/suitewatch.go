@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"time"
 )
 
@@ -15,26 +16,43 @@ const watchInterval = 300 * time.Millisecond
 
 // keepRunning runs the tests, and again whenever one of their files changes, until
 // ctx ends.
-func (o *suiteOptions) keepRunning(ctx context.Context, paths []string, reports *reports) error {
+func (o *suiteOptions) keepRunning(ctx context.Context, paths []string, reports []reportArg) error {
+	files := paths
 	for {
-		files, err := o.once(ctx, paths, reports)
+		before, began := stamps(files), time.Now()
+		read, err := o.once(ctx, paths, reports)
 		if ctx.Err() != nil {
-			return errors.Join(err, reports.close())
+			return err
 		}
 		var exit exitError
 		if err != nil && !errors.As(err, &exit) {
 			o.printError(o.Err, err)
 		}
 		_, _ = fmt.Fprintln(o.Err, "* waiting for changes; ctrl-c ends")
-		if !changed(ctx, append(files, paths...)) {
-			return errors.Join(exitError(exitInterrupted), reports.close())
+		files = slices.Concat(read, paths)
+		if !changed(ctx, files, asRead(files, before, began)) {
+			return exitError(exitInterrupted)
 		}
 	}
 }
 
-// changed waits until a file changes; false if ctx ends before.
-func changed(ctx context.Context, paths []string) bool {
-	before := stamps(paths)
+// asRead are the stamps that files had when a run that began at a time read them,
+// as far as that is known: they may have changed since.
+func asRead(files []string, before map[string]stamp, began time.Time) map[string]stamp {
+	out := stamps(files)
+	for path, now := range out {
+		if earlier, known := before[path]; known {
+			out[path] = earlier
+		} else if !now.modified.Before(began) {
+			out[path] = stamp{}
+		}
+	}
+	return out
+}
+
+// changed waits until files are no longer as they were before; false if ctx ends
+// earlier.
+func changed(ctx context.Context, paths []string, before map[string]stamp) bool {
 	tick := time.NewTicker(watchInterval)
 	defer tick.Stop()
 	for {

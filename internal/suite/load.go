@@ -52,6 +52,7 @@ type filePlan struct {
 	setup    *testPlan
 	tests    []*testPlan
 	teardown *testPlan
+	partial  bool // not all of its tests are wanted
 }
 
 // Load reads, connects and checks. What is wrong with the files is a Problems;
@@ -412,7 +413,9 @@ func (s *Suite) choose() {
 				want(t)
 			}
 		}
+		all := len(f.tests)
 		f.tests = slices.DeleteFunc(f.tests, func(t *testPlan) bool { return !wanted[t] })
+		f.partial = len(f.tests) < all
 		if len(f.tests) == 0 {
 			continue
 		}

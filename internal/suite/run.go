@@ -13,8 +13,9 @@ type RunOptions struct {
 	Jobs      int // tests that run at once; 0: 1
 	FailFast  bool
 	Snapshots SnapshotMode
-	Reporter  Reporter      // nil: none
-	Teardown  time.Duration // that teardown may take after an interrupt; 0: 30 s
+	Reporter  Reporter        // nil: none
+	Teardown  time.Duration   // that teardown may take after an interrupt; 0: 30 s
+	Abort     <-chan struct{} // closed, teardown ends, too; nil: never
 }
 
 // Run runs the tests and tells how they went. The end of ctx stops them; teardown
@@ -145,16 +146,55 @@ func (r *runner) file(plan *filePlan) {
 		<-r.slots
 		cancel()
 	}
-	if err := snaps.save(); err != nil {
+	if err := snaps.save(!plan.partial && f.allPassed()); err != nil {
 		r.fail(err)
 	}
 }
 
-// teardownContext outlives an interrupt, by a limited time.
-func (r *runner) teardownContext() (context.Context, context.CancelFunc) {
-	ctx, cancel := context.WithCancel(context.WithoutCancel(r.ctx))
-	context.AfterFunc(r.ctx, func() { time.AfterFunc(r.o.Teardown, cancel) })
-	return ctx, cancel
+// allPassed reports whether the tests of the file, all of which have ended, did.
+func (f *fileRun) allPassed() bool {
+	for _, run := range f.tests {
+		if run.result.Verdict != Passed {
+			return false
+		}
+	}
+	return f.setup == nil || f.setup.result.Verdict == Passed
+}
+
+// Why a teardown is broken off.
+var (
+	errTeardownTime = errors.New("teardown took too long after the interrupt")
+	errAborted      = errors.New("interrupted again")
+)
+
+// teardownContext outlives an interrupt, by a limited time and until Abort. The
+// function that it returns ends its goroutine.
+func (r *runner) teardownContext() (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(context.WithoutCancel(r.ctx))
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		interrupted := r.ctx.Done()
+		var limit <-chan time.Time
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-interrupted:
+				interrupted = nil
+				t := time.NewTimer(r.o.Teardown)
+				defer t.Stop()
+				limit = t.C
+			case <-limit:
+				cancel(errTeardownTime)
+			case <-r.o.Abort:
+				cancel(errAborted)
+			}
+		}
+	})
+	return ctx, func() {
+		cancel(nil)
+		wg.Wait()
+	}
 }
 
 // runs are those of tests that have begun. Tests begin after what they need.
@@ -207,8 +247,11 @@ func (f *fileRun) run(ctx context.Context, t *testPlan, run *testRun, earlier []
 }
 
 func stopReason(ctx context.Context) string {
-	if cause := context.Cause(ctx); errors.Is(cause, errFailFast) {
-		return cause.Error()
+	cause := context.Cause(ctx)
+	for _, told := range []error{errFailFast, errTeardownTime, errAborted, context.DeadlineExceeded} {
+		if errors.Is(cause, told) {
+			return cause.Error()
+		}
 	}
 	return "interrupted"
 }

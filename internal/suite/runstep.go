@@ -36,7 +36,7 @@ func (f *fileRun) step(ctx context.Context, t *testPlan, s *stepPlan, v *values)
 			r.Attempts++
 			continue
 		}
-		if ctx.Err() != nil && t.test.Phase != Teardown && r.Verdict != Passed {
+		if ctx.Err() != nil && r.Verdict != Passed {
 			r.Verdict, r.Reason, r.Failures = Stopped, stopReason(ctx), nil
 			return r
 		}

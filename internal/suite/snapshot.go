@@ -91,11 +91,20 @@ func (s *snapshots) compare(key string, got []byte) (difference string, missing 
 	return lineDiff(want.String(), string(got)), false
 }
 
-// save writes the file if something has changed.
-func (s *snapshots) save() error {
+// save writes the file if something has changed. whole says that every snapshot of
+// the suite has been met: UpdateSnapshots drops the others.
+func (s *snapshots) save(whole bool) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	differs := false
+	if whole && s.mode == UpdateSnapshots {
+		for key := range s.known {
+			if _, met := s.changed[key]; !met {
+				delete(s.known, key)
+				differs = true
+			}
+		}
+	}
 	for key, text := range s.changed {
 		var before, after bytes.Buffer
 		if json.Compact(&after, text) != nil {
@@ -181,9 +190,11 @@ func replaceStrings(v any, replace func(string) string) any {
 	case string:
 		return replace(x)
 	case map[string]any:
+		out := make(map[string]any, len(x))
 		for k := range x {
-			x[k] = replaceStrings(x[k], replace)
+			out[replace(k)] = replaceStrings(x[k], replace)
 		}
+		return out
 	case []any:
 		for i := range x {
 			x[i] = replaceStrings(x[i], replace)

@@ -167,7 +167,11 @@ func (p *pretty) failures(r *suite.TestResult) []string {
 			continue
 		}
 		title := " " + p.verdict(step.Verdict, mark(step.Verdict)) + " " + p.name(r.Test) + p.dim(" › ") + p.bold(termtext.Line(step.Name))
-		about := "   " + p.dim("· "+termtext.Line(step.Method)+" → "+ending(step)+", "+shortDuration(step.Elapsed))
+		about := termtext.Line(step.Method) + " → " + ending(step)
+		if step.Elapsed > 0 {
+			about += ", " + shortDuration(step.Elapsed)
+		}
+		about = "   " + p.dim("· "+about)
 		if step.Attempts > 1 {
 			about += p.dim(fmt.Sprintf(", attempt %d", step.Attempts))
 		}
@@ -183,7 +187,7 @@ func (p *pretty) failures(r *suite.TestResult) []string {
 func (p *pretty) slowest(result *suite.Result) []string {
 	var all []*suite.TestResult
 	for _, r := range result.Results {
-		if r.Elapsed > 0 {
+		if r.Elapsed > 0 && (r.Verdict == suite.Passed || bad(r.Verdict)) {
 			all = append(all, r)
 		}
 	}

@@ -36,8 +36,8 @@ type Model struct {
 
 	buffer  buffer
 	fresh   uint64 // the revision that is the template; 0 for none
-	closers int  // brackets and quotes behind the cursor that were put there with their first half
-	outline tree // of the text at outline.revision
+	closers int    // brackets and quotes behind the cursor that were put there with their first half
+	outline tree   // of the text at outline.revision
 	check   check
 	popup   popup
 	form    form

@@ -40,13 +40,21 @@ func Find(paths []string) ([]string, error) {
 			return nil, fmt.Errorf("read %s: %w", displayName(path), plainPathError(err))
 		}
 	}
-	unique := out[:0]
-	for _, p := range out {
-		if !slices.Contains(unique, p) {
-			unique = append(unique, p)
+	return unique(out), nil
+}
+
+// unique drops the paths of files that are there already, by whatever name.
+func unique(paths []string) []string {
+	seen := map[string]bool{}
+	return slices.DeleteFunc(paths, func(p string) bool {
+		abs, err := filepath.Abs(p)
+		if err != nil {
+			abs = p
 		}
-	}
-	return unique, nil
+		known := seen[abs]
+		seen[abs] = true
+		return known
+	})
 }
 
 // isSuite reports whether the file at path looks like a suite: YAML with the keys

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -220,5 +221,14 @@ func TestCommandsNameTheEnvironment(t *testing.T) {
 		suite.Config{LookupEnv: env("CI_PASS", "plain-value-0123")}, suite.RunOptions{}))
 	if len(got) != 1 || !strings.Contains(got[0].Command, `-H 'authorization: Bearer '"$CI_PASS"`) {
 		t.Errorf("the command is %s", got[0].Command)
+	}
+}
+
+func TestAFileIsFoundOnce(t *testing.T) {
+	path := write(t, "tests: []\n")
+	dir := filepath.Dir(path)
+	found, err := suite.Find([]string{path, dir, dir + "/./suite.yaml", dir})
+	if err != nil || len(found) != 1 || found[0] != path {
+		t.Errorf("found %q, %v, want %q once", found, err, path)
 	}
 }

@@ -42,6 +42,7 @@ type Suite struct {
 // connection is a target that is connected, and what is known of its messages.
 type connection struct {
 	Conn
+	at       place // of the target, where it is named first
 	compiler *compiler
 }
 
@@ -111,7 +112,7 @@ func Load(ctx context.Context, c Config) (*Suite, error) {
 		var err error
 		if c.CC, err = c.Dial(ctx); err != nil {
 			s.Close()
-			return s, err
+			return s, fmt.Errorf("%s: %w", c.at.position(), err)
 		}
 	}
 	return s, nil
@@ -344,7 +345,7 @@ func (l *loader) connect(spec *targetSpec, sc *scope, v *values) error {
 			conn.Close()
 			return err
 		}
-		c = &connection{conn, compiler}
+		c = &connection{conn, spec.at, compiler}
 		l.conns[t.key()] = c
 	}
 	l.specs[spec] = c

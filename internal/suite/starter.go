@@ -156,7 +156,7 @@ func (w *starter) probe(ctx context.Context, t *yamlWriter, m protoreflect.Metho
 	ctx, cancel := context.WithTimeout(ctx, starterTimeout)
 	defer cancel()
 	c := &call{
-		plan:     &stepPlan{spec: &step{}, conn: &connection{w.conn, &compiler{schema: w.schema}}, method: m},
+		plan:     &stepPlan{spec: &step{}, conn: &connection{Conn: w.conn, compiler: &compiler{schema: w.schema}}, method: m},
 		metadata: w.conn.Metadata.Copy(), requests: [][]byte{wire}, timeout: starterTimeout,
 	}
 	c.make(ctx)

@@ -103,6 +103,7 @@ unix:/path, dns:///name:port, or demo: a reference server inside the process.`,
 // unknownCommand reports name with the commands nearest to it.
 func unknownCommand(root *cobra.Command, name string) error {
 	err := errors.New("unknown command " + quote(name))
+	root.SuggestionsMinimumDistance = 2 // edits; prefixes are suggested anyway
 	if near := root.SuggestionsFor(name); len(near) > 0 {
 		return withHint(&usageError{err: err, command: root.CommandPath()}, "did you mean "+strings.Join(near, " or ")+"?")
 	}

@@ -88,7 +88,7 @@ func BenchmarkView(b *testing.B) {
 				}
 			})
 		}
-		m.Up()
+		m.choose(messages.count) // the last one received
 		m.Expand()
 		b.Run(messages.name+"/in full", func(b *testing.B) {
 			for b.Loop() {

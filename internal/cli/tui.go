@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -31,6 +32,10 @@ type tuiOptions struct {
 	accessible bool
 	flags      *pflag.FlagSet // as given
 }
+
+// gcPercent is how much the heap may grow, in percent of what is live, before it is
+// collected: on a stream of large messages the usual 100 costs more than 150 MB.
+const gcPercent = 50
 
 func newTUICommand(p *program) *cobra.Command {
 	o := &tuiOptions{program: p}
@@ -91,6 +96,9 @@ func (o *tuiOptions) run(ctx context.Context, address string) error {
 	if term, _ := o.LookupEnv("TERM"); !o.InTerminal || !o.OutTerminal || term == "dumb" {
 		return withHint(&usageError{err: errors.New("the terminal UI needs a terminal that can be drawn on"), command: "grpcx tui"},
 			"`grpcx call` makes calls without one, and --accessible works line by line")
+	}
+	if _, set := o.LookupEnv("GOGC"); !set {
+		debug.SetGCPercent(gcPercent)
 	}
 	err = tui.Run(ctx, cfg, o.In, o.Out, os.Environ())
 	if limit := context.Cause(ctx); err != nil && errors.Is(limit, context.DeadlineExceeded) {

@@ -24,7 +24,7 @@ func (b *bench) benchmarks(ctx context.Context) error {
 		{"./internal/tui/response", "^BenchmarkView$", "response"},
 		{"./internal/tui/editor", "^BenchmarkKey2000", "key in 2,000 lines"},
 	} {
-		out, err := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", one.names, "-benchtime", b.benchtime, "-count", "3", one.pkg).CombinedOutput()
+		out, err := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", one.names, "-benchtime", b.benchtime, "-count", "5", one.pkg).CombinedOutput()
 		if err != nil {
 			return fmt.Errorf("benchmark %s: %w\n%s", one.pkg, err, out)
 		}

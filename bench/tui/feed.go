@@ -63,11 +63,11 @@ type feed struct {
 	request     protoreflect.MessageDescriptor
 	shown       map[string]grpc.ServiceInfo
 	server      *grpc.Server
-	served      chan struct{}
+	served      chan error
 }
 
 func startFeed(ctx context.Context, rate, total, pages int) (*feed, error) {
-	f := &feed{rate: rate, total: total, pages: pages, shown: map[string]grpc.ServiceInfo{"feed.Feed": {}}, served: make(chan struct{})}
+	f := &feed{rate: rate, total: total, pages: pages, shown: map[string]grpc.ServiceInfo{"feed.Feed": {}}, served: make(chan error, 1)}
 	sources := map[string]string{"feed.proto": feedProto}
 	for n := range services {
 		sources[fmt.Sprintf("area%02d.proto", n)] = area(n)
@@ -100,16 +100,13 @@ func startFeed(ctx context.Context, rate, total, pages int) (*feed, error) {
 		Services: f, DescriptorResolver: files.AsResolver(),
 	}))
 	grpc_health_v1.RegisterHealthServer(f.server, health.NewServer())
-	go func() {
-		defer close(f.served)
-		_ = f.server.Serve(l) // which fails after Stop alone
-	}()
+	go func() { f.served <- f.server.Serve(l) }()
 	return f, nil
 }
 
-func (f *feed) stop() {
+func (f *feed) stop() error {
 	f.server.Stop()
-	<-f.served
+	return <-f.served
 }
 
 // GetServiceInfo names the services for reflection.

@@ -5,8 +5,9 @@
 //	go run ./bench/tui
 //
 // It prints a table of figures and limits. It exits with 3 if a figure is over its
-// limit by more than the machine's noise, which a control measured in the same run
-// tells: the start of a process that does nothing, and keys on an idle screen.
+// limit by more than the machine's noise, which a control measured beside it tells:
+// the start of a process that does nothing, the time that cat takes to echo a byte,
+// a loop that wakes up as often.
 package main
 
 import (
@@ -71,7 +72,7 @@ func run(ctx context.Context, w io.Writer, cfg config) (missed int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	defer func() { _ = os.RemoveAll(dir) }()
+	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
 	if cfg.grpcx == "" {
 		cfg.grpcx = filepath.Join(dir, "grpcx")
 		out, err := exec.CommandContext(ctx, "go", "build", "-o", cfg.grpcx, "./cmd/grpcx").CombinedOutput()
@@ -86,7 +87,7 @@ func run(ctx context.Context, w io.Writer, cfg config) (missed int, err error) {
 	if b.feed, err = startFeed(ctx, cfg.rate, int(float64(cfg.rate)*cfg.stream.Seconds()), pagesEach*cfg.runs); err != nil {
 		return 0, err
 	}
-	defer b.feed.stop()
+	defer func() { err = errors.Join(err, b.feed.stop()) }()
 	for _, measure := range []func(context.Context) error{b.starts, b.session, b.benchmarks} {
 		if err := measure(ctx); err != nil {
 			return 0, err

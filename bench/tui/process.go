@@ -35,7 +35,7 @@ func processorTime(pid int) (time.Duration, error) {
 	if len(fields) < 13 {
 		return 0, fmt.Errorf("read processor time: %q", stat)
 	}
-	var user, system int64 // in ticks of 10 ms
+	var user, system int64
 	if _, err := fmt.Sscan(string(fields[11])+" "+string(fields[12]), &user, &system); err != nil {
 		return 0, fmt.Errorf("read processor time: %w", err)
 	}

@@ -133,7 +133,12 @@ func (t *terminal) untilWithin(ctx context.Context, patience time.Duration, what
 	case <-ctx.Done():
 		err = context.Cause(ctx)
 	case <-t.ended:
-		err = errors.New("the program has ended")
+		select {
+		case at := <-t.seen: // with the last of its output
+			return at, nil
+		default:
+			err = errors.New("the program has ended")
+		}
 	case <-limit.C:
 		err = fmt.Errorf("not within %v", patience)
 	}

@@ -385,3 +385,21 @@ func TestTabs(t *testing.T) {
 		t.Errorf("the page after the last: %v", m.Tab())
 	}
 }
+
+// TestNumbersAlign draws the same rows before and after the thousandth message.
+func TestNumbersAlign(t *testing.T) {
+	inBubble(t, func(t *testing.T, cc *grpc.ClientConn) {
+		m := New(Options{})
+		start(t, m, cc, "ListUsers", &userservice.ListUsersRequest{Limit: 1200})
+		settle(m, time.Second)
+		m.View(80, 10, true)
+		m.Top()
+		m.View(80, 10, true)
+		settle(m, 9*time.Second)
+		for row := range strings.SplitSeq(m.View(80, 10, true), "\n") {
+			if at := strings.Index(row, "{"); at >= 0 && at != len(" ← 1000 ")+len("  0.005s ") {
+				t.Errorf("the message begins at %d in %q", at, row)
+			}
+		}
+	})
+}

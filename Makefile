@@ -65,6 +65,7 @@ reports: ## reports of grpcx test in Chromium and against Jenkins's schema
 tui: ## the terminal UI in tmux, against real servers
 	scripts/tmux.sh
 	go test -tags tui -run '^TestTerminal' -count=1 $(GOTESTFLAGS) ./cmd/grpcx
+	go test -tags tui -count=1 $(GOTESTFLAGS) ./bench/tui
 
 frames: ## write the screens in docs/tui.md and README.md anew
 	go test -run '^(TestFrames|TestStateFrames|TestDocumentedActions|TestDocumentedFrames)$$' -count=1 ./internal/tui -update
@@ -83,7 +84,7 @@ lint: $(GOLANGCI_LINT) ## format, vet and the linters that hold the walls
 	$(GOLANGCI_LINT) fmt --diff
 	go vet $(PACKAGES)
 	go vet -tags peers,codegen ./cmd/... ./testserver/... ./internal/codegen/... ./internal/suite/...
-	go vet -tags slow,tui ./testserver/... ./cmd/... ./internal/suite/... ./internal/tui/...
+	go vet -tags slow,tui ./bench/... ./testserver/... ./cmd/... ./internal/suite/... ./internal/tui/...
 	go vet -tags postgres ./testserver/...
 	$(GOLANGCI_LINT) run $(PACKAGES)
 	go run ./scripts/walls $(GOLANGCI_LINT)

@@ -18,7 +18,7 @@ BIN           := $(CURDIR)/.cache/bin
 GOLANGCI_LINT := $(BIN)/golangci-lint-$(GOLANGCI_LINT_VERSION)
 GORELEASER    := $(BIN)/goreleaser-$(GORELEASER_VERSION)
 
-.PHONY: help demo build test quick lint tidy fresh postgres race slow acceptance peers deploy codegen codegen-oracle codegen-live conformance-json reports tui frames bench generate fuzz snapshot release-check
+.PHONY: help demo build test quick lint tidy fresh postgres race slow acceptance peers deploy codegen codegen-oracle codegen-live conformance-json reports tui frames bench bench-tui generate fuzz snapshot release-check
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "%-18s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -96,6 +96,9 @@ tidy: ## each module lists what it needs and nothing else
 
 fresh: ## generated code is what the generators make of the protos
 	scripts/fresh.sh
+
+bench-tui: ## the terminal UI in a pseudo-terminal, under a stream of a minute, against its limits
+	go run ./bench/tui
 
 generate: ## regenerate the protobuf code and descriptors, and the runtime of generated clients
 	testserver/proto/generate.sh

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/grpcx/grpcx/internal/describe"
+	"github.com/grpcx/grpcx/internal/invoke"
 )
 
 // describeOptions is `grpcx describe`.
@@ -220,7 +221,7 @@ func callFlags(f *pflag.FlagSet) []string {
 func referenceSecret(header string) (string, bool) {
 	name, value, _ := strings.Cut(header, ":")
 	name = strings.TrimSpace(name)
-	if strings.HasPrefix(header, "@") || !secret(name) || strings.Contains(value, "${") {
+	if strings.HasPrefix(header, "@") || !invoke.Sensitive(name) || strings.Contains(value, "${") {
 		return header, false
 	}
 	variable := strings.Map(func(r rune) rune {

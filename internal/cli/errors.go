@@ -13,6 +13,7 @@ import (
 
 	"github.com/grpcx/grpcx/internal/describe"
 	"github.com/grpcx/grpcx/internal/dial"
+	"github.com/grpcx/grpcx/internal/invoke"
 	"github.com/grpcx/grpcx/internal/message"
 	"github.com/grpcx/grpcx/internal/termtext"
 )
@@ -49,7 +50,7 @@ type statusError struct {
 }
 
 func (e *statusError) Error() string {
-	return codeName(e.status.Code()) + ": " + e.status.Message()
+	return invoke.CodeName(e.status.Code()) + ": " + e.status.Message()
 }
 
 // exitError is an exit code with nothing left to say.
@@ -176,7 +177,7 @@ func plainText(err error) string {
 	}
 	if errors.As(err, &st) {
 		s := st.GRPCStatus()
-		text = strings.Replace(text, s.Err().Error(), codeName(s.Code())+": "+s.Message(), 1)
+		text = strings.Replace(text, s.Err().Error(), invoke.CodeName(s.Code())+": "+s.Message(), 1)
 	}
 	return text
 }

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 
+	"github.com/grpcx/grpcx/internal/invoke"
 	"github.com/grpcx/grpcx/internal/message"
 	"github.com/grpcx/grpcx/internal/termtext"
 )
@@ -64,7 +65,7 @@ func (e *events) status(number int, st *status.Status, sent, received int, elaps
 	var s statusEvent
 	s.Event = "status"
 	s.Status.Code = uint32(st.Code())
-	s.Status.Name = codeName(st.Code())
+	s.Status.Name = invoke.CodeName(st.Code())
 	s.Status.Message = strings.ToValidUTF8(st.Message(), "\ufffd")
 	for _, detail := range st.Proto().GetDetails() {
 		s.Status.Details = append(s.Status.Details, json.RawMessage(detailJSON(detail, e.types)))

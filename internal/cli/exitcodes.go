@@ -9,21 +9,6 @@ import (
 
 const deadlineExceeded = codes.DeadlineExceeded
 
-// codeName returns the name that the gRPC specification gives c, such as
-// "NOT_FOUND"; a code outside of it is UNKNOWN.
-func codeName(c codes.Code) string {
-	names := [...]string{
-		"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
-		"ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
-		"ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS",
-		"UNAUTHENTICATED",
-	}
-	if int(c) >= len(names) {
-		return names[codes.Unknown]
-	}
-	return names[c]
-}
-
 // statusExit returns 64 plus the code, 66 (UNKNOWN) for codes that gRPC does
 // not have, and 0 for OK. It never wraps.
 func statusExit(st *status.Status) int {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/grpcx/grpcx/internal/dial"
 	"github.com/grpcx/grpcx/internal/health"
+	"github.com/grpcx/grpcx/internal/invoke"
 	"github.com/grpcx/grpcx/internal/termtext"
 )
 
@@ -133,7 +134,7 @@ func healthReason(err error) *healthCause {
 	if !ok {
 		return &healthCause{Message: err.Error()}
 	}
-	return &healthCause{Code: uint32(st.Code()), Name: codeName(st.Code()), Message: healthMessage(st)}
+	return &healthCause{Code: uint32(st.Code()), Name: invoke.CodeName(st.Code()), Message: healthMessage(st)}
 }
 
 // healthMessage returns the message of st. For a failed connection it is the

@@ -117,18 +117,3 @@ func (p *program) expand(s string) (string, error) {
 		s = after
 	}
 }
-
-// secret reports whether the value of a metadata key must not be shown.
-func secret(key string) bool {
-	key = strings.ToLower(key)
-	switch key {
-	case "authorization", "proxy-authorization", "cookie", "set-cookie":
-		return true
-	}
-	for _, part := range []string{"token", "secret", "password", "api-key", "apikey", "api_key", "credential", "session", "signature", "auth-"} {
-		if strings.Contains(key, part) {
-			return true
-		}
-	}
-	return strings.HasSuffix(key, "-key") || strings.HasSuffix(key, "-auth") || strings.HasSuffix(key, "-key-bin")
-}

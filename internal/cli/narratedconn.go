@@ -10,6 +10,8 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/grpcx/grpcx/internal/invoke"
 )
 
 // calls narrates the calls that generated types make over conn.
@@ -40,7 +42,7 @@ func (c *narratedConn) opens(ctx context.Context, method string) {
 func (c *narratedConn) ends(trailer metadata.MD, err error, took time.Duration) {
 	c.metadata('<', trailer)
 	st := status.Convert(err)
-	c.say('<', "status %s (%d)", codeName(st.Code()), st.Code())
+	c.say('<', "status %s (%d)", invoke.CodeName(st.Code()), st.Code())
 	c.say('*', "call took %s", milliseconds(took))
 }
 

@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/anypb"
 
+	"github.com/grpcx/grpcx/internal/invoke"
 	"github.com/grpcx/grpcx/internal/message"
 	"github.com/grpcx/grpcx/internal/termtext"
 )
@@ -44,9 +45,9 @@ func printStatus(w io.Writer, number int, st *status.Status, types message.Resol
 // codeLabel is codeName, with the number of a code that gRPC does not have.
 func codeLabel(c codes.Code) string {
 	if c > codes.Unauthenticated {
-		return fmt.Sprintf("%s (code %d)", codeName(c), uint32(c))
+		return fmt.Sprintf("%s (code %d)", invoke.CodeName(c), uint32(c))
 	}
-	return codeName(c)
+	return invoke.CodeName(c)
 }
 
 // detailLines renders one error detail: the well-known ones of google.rpc in

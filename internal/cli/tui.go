@@ -18,6 +18,7 @@ import (
 	"github.com/grpcx/grpcx/internal/describe"
 	"github.com/grpcx/grpcx/internal/dial"
 	"github.com/grpcx/grpcx/internal/health"
+	"github.com/grpcx/grpcx/internal/invoke"
 	"github.com/grpcx/grpcx/internal/suite"
 	"github.com/grpcx/grpcx/internal/tui"
 )
@@ -114,7 +115,7 @@ func (o *tuiOptions) tuiConfig(address string) (tui.Config, error) {
 		Connect:     o.open,
 		Hint:        tuiHint,
 		Metadata:    o.metadataOf,
-		Secret:      secret,
+		Secret:      invoke.Sensitive,
 		LookupEnv:   o.LookupEnv,
 		SavedFile:   o.saved,
 		SuiteTarget: o.suiteTarget,

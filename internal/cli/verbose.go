@@ -17,6 +17,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/grpcx/grpcx/internal/dial"
+	"github.com/grpcx/grpcx/internal/invoke"
 	"github.com/grpcx/grpcx/internal/stream"
 	"github.com/grpcx/grpcx/internal/termtext"
 )
@@ -97,7 +98,7 @@ func (n *narrator) metadata(mark byte, md metadata.MD) {
 	for _, key := range slices.Sorted(maps.Keys(md)) {
 		for _, value := range md[key] {
 			switch {
-			case secret(key):
+			case invoke.Sensitive(key):
 				value = "[redacted]"
 			case strings.HasSuffix(key, "-bin"):
 				value = base64.StdEncoding.EncodeToString([]byte(value))
@@ -191,7 +192,7 @@ func (r *narratedResponses) Message(m []byte) error {
 
 func (r *narratedResponses) Trailer(md metadata.MD, st *status.Status) error {
 	r.metadata('<', md)
-	r.say('<', "status %s (%d)", codeName(st.Code()), st.Code())
+	r.say('<', "status %s (%d)", invoke.CodeName(st.Code()), st.Code())
 	r.say('*', "call took %s", milliseconds(time.Since(r.start)))
 	return r.out.Trailer(md, st)
 }

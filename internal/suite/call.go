@@ -154,7 +154,7 @@ func (c *call) bind() {
 	n := c.values.names
 	n["headers"] = headerMap(c.header)
 	n["trailers"] = headerMap(c.trailer)
-	n["code"] = types.String(codeName(st.Code()))
+	n["code"] = types.String(invoke.CodeName(st.Code()))
 	n["message"] = types.String(st.Message())
 	n["elapsed"] = types.Duration{Duration: c.result.Elapsed}
 	var details []ref.Val
@@ -167,7 +167,7 @@ func (c *call) bind() {
 		n["msgs"] = &messageList{schema, output, c.kept, c.result.Received}
 		return
 	}
-	n["res"] = types.NewErr("there is no response: the call ended with %s", codeName(st.Code()))
+	n["res"] = types.NewErr("there is no response: the call ended with %s", invoke.CodeName(st.Code()))
 	if len(c.kept) > 0 {
 		n["res"] = schema.received(output, c.kept[0])
 		if types.IsError(n["res"].(ref.Val)) {

@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/cel-go/common/types"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/grpcx/grpcx/internal/invoke"
 )
 
 // stepChecker makes the plan of one step.
@@ -134,7 +136,7 @@ func (c *compiler) afterCall(sc *scope, m protoreflect.MethodDescriptor) *scope 
 	texts := binding{typ: types.NewMapType(types.StringType, types.StringType)}
 	sc = sc.clone()
 	sc.names["headers"], sc.names["trailers"] = texts, texts
-	sc.names["code"] = binding{typ: types.StringType, enum: &enumNames{"code", codeNames()}}
+	sc.names["code"] = binding{typ: types.StringType, enum: &enumNames{"code", invoke.CodeNames()}}
 	sc.names["message"] = binding{typ: types.StringType}
 	sc.names["details"] = binding{typ: types.NewListType(types.DynType)}
 	sc.names["elapsed"] = binding{typ: types.DurationType}

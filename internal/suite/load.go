@@ -13,6 +13,8 @@ import (
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"google.golang.org/protobuf/reflect/protoreflect"
+
+	"github.com/grpcx/grpcx/internal/invoke"
 )
 
 // Config says which tests there are and what they need to know.
@@ -64,7 +66,7 @@ func Load(ctx context.Context, c Config) (*Suite, error) {
 	s.config.LookupEnv = func(name string) (string, bool) {
 		value, ok := lookup(name)
 		switch {
-		case ok && Sensitive(name):
+		case ok && invoke.Sensitive(name):
 			s.secrets.add(name, value)
 		case ok:
 			s.secrets.note(name, value)

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"google.golang.org/grpc/codes"
+
+	"github.com/grpcx/grpcx/internal/invoke"
 )
 
 // entry is a key that a map of a suite file may have, and what takes its value.
@@ -174,34 +176,15 @@ func (r *reader) codes(n *node) []codes.Code {
 			continue
 		}
 		if item.kind == intKind {
-			if v, err := strconv.ParseUint(item.text, 10, 8); err == nil && v < uint64(len(codeNames())) {
+			if v, err := strconv.ParseUint(item.text, 10, 8); err == nil && v < uint64(len(invoke.CodeNames())) {
 				out = append(out, codes.Code(v))
 				continue
 			}
-		} else if i := slices.Index(codeNames(), item.text); i >= 0 {
+		} else if i := slices.Index(invoke.CodeNames(), item.text); i >= 0 {
 			out = append(out, codes.Code(i))
 			continue
 		}
-		r.add(item.at, nearest(item.text, slices.Values(codeNames())), "%s is not a status code", item.text)
+		r.add(item.at, nearest(item.text, slices.Values(invoke.CodeNames())), "%s is not a status code", item.text)
 	}
 	return out
-}
-
-// codeNames are the names that the gRPC specification gives to its codes, by number.
-func codeNames() []string {
-	return []string{
-		"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
-		"ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
-		"ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS",
-		"UNAUTHENTICATED",
-	}
-}
-
-// codeName is the name of c; a code that gRPC does not have is UNKNOWN.
-func codeName(c codes.Code) string {
-	all := codeNames()
-	if int(c) >= len(all) {
-		return all[codes.Unknown]
-	}
-	return all[c]
 }

@@ -10,6 +10,8 @@ import (
 
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/grpcx/grpcx/internal/invoke"
 )
 
 // step runs one step, as often as until and retry want it. What it captures is
@@ -157,7 +159,7 @@ func (c *call) codeFailure() *Failure {
 	}
 	got := c.status()
 	code := got.Code()
-	if int(code) >= len(codeNames()) {
+	if int(code) >= len(invoke.CodeNames()) {
 		code = codes.Unknown // as codeName has it
 	}
 	if slices.Contains(want, code) {
@@ -165,10 +167,10 @@ func (c *call) codeFailure() *Failure {
 	}
 	names := make([]string, len(want))
 	for i, w := range want {
-		names[i] = codeName(w)
+		names[i] = invoke.CodeName(w)
 	}
 	wanted := strings.Join(names, " or ")
-	f := &Failure{Kind: CodeFailure, Position: at.position(), Got: codeName(got.Code()), Want: wanted}
+	f := &Failure{Kind: CodeFailure, Position: at.position(), Got: invoke.CodeName(got.Code()), Want: wanted}
 	f.Summary = fmt.Sprintf("the call ended with %s, want %s", f.Got, wanted)
 	if got.Message() != "" {
 		f.Summary += ": " + got.Message()
@@ -256,7 +258,7 @@ func (f *fileRun) finishUntil(ctx context.Context, s *stepPlan, c *call, r *Step
 // hideCredentials makes secrets of the credentials that the call sends.
 func (c *call) hideCredentials() {
 	for key, vs := range c.metadata {
-		if !Sensitive(key) {
+		if !invoke.Sensitive(key) {
 			continue
 		}
 		for _, v := range vs {

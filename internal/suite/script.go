@@ -285,7 +285,7 @@ func (v *conversation) missed(a *actionPlan, seen int, last *values, reason erro
 		what = fmt.Sprintf("none of the %d messages that came matches", seen)
 	}
 	if isClosed(v.ended) {
-		f.Summary = fmt.Sprintf("%s before the call ended with %s", what, codeName(v.status().Code()))
+		f.Summary = fmt.Sprintf("%s before the call ended with %s", what, invoke.CodeName(v.status().Code()))
 	} else {
 		f.Summary = fmt.Sprintf("%s within %s", what, rounded(min(waited, a.spec.within)))
 	}

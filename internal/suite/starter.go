@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/grpcx/grpcx/internal/describe"
+	"github.com/grpcx/grpcx/internal/invoke"
 )
 
 // starterTimeout bounds each call that Starter makes.
@@ -176,7 +177,7 @@ func (w *starter) probe(ctx context.Context, t *yamlWriter, m protoreflect.Metho
 	}
 	t.template(m, template)
 	if code != codes.OK {
-		t.line(2, "code: "+codeName(code)+" # "+advice(code))
+		t.line(2, "code: "+invoke.CodeName(code)+" # "+advice(code))
 	}
 	return nil
 }

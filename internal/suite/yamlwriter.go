@@ -7,6 +7,8 @@ import (
 	"io"
 	"regexp"
 	"strings"
+
+	"github.com/grpcx/grpcx/internal/invoke"
 )
 
 // yamlWriter writes the few forms of YAML that suites are made of.
@@ -77,7 +79,7 @@ func (w *yamlWriter) headers(depth int, headers []Header) {
 			continue
 		}
 		written[name] = true
-		if Sensitive(name) && !strings.Contains(h.Value, "${") {
+		if invoke.Sensitive(name) && !strings.Contains(h.Value, "${") {
 			w.line(depth, quoted(name)+": "+quoted("${env."+variableName(name)+"}"))
 			continue
 		}

@@ -6,6 +6,8 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
+
+	"github.com/grpcx/grpcx/internal/invoke"
 )
 
 // healthMsg is a change of the server's health, or the end of the watch.
@@ -85,7 +87,7 @@ func (m *Model) seen(s *status.Status) {
 	}
 	h := Health{State: "connected", Reached: true}
 	if s.Code() == codes.Unavailable {
-		h = Health{State: codeName(codes.Unavailable)}
+		h = Health{State: invoke.CodeName(codes.Unavailable)}
 	}
 	if h != m.link.health {
 		m.link.health = h

@@ -11,6 +11,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/grpcx/grpcx/internal/invoke"
 	"github.com/grpcx/grpcx/internal/message"
 	"github.com/grpcx/grpcx/internal/termtext"
 	"github.com/grpcx/grpcx/internal/tui/traffic"
@@ -228,7 +229,7 @@ func (l *linear) tellCall() {
 	case s.Err != nil:
 		l.say("The call failed: %v", s.Err)
 	case s.Status != nil:
-		l.say("Status %s. %s", codeName(s.Status.Code()), s.Status.Message())
+		l.say("Status %s. %s", invoke.CodeName(s.Status.Code()), s.Status.Message())
 	}
 	l.say("%d sent, %d received, %v.", s.Sent, s.Received, s.Elapsed.Round(10*time.Microsecond))
 }

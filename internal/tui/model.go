@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
+	"github.com/grpcx/grpcx/internal/invoke"
 	"github.com/grpcx/grpcx/internal/termtext"
 	"github.com/grpcx/grpcx/internal/tui/editor"
 	"github.com/grpcx/grpcx/internal/tui/response"
@@ -214,5 +215,5 @@ func plainText(err error) string {
 		return err.Error()
 	}
 	s := failed.GRPCStatus()
-	return strings.Replace(err.Error(), s.Err().Error(), codeName(s.Code())+": "+s.Message(), 1)
+	return strings.Replace(err.Error(), s.Err().Error(), invoke.CodeName(s.Code())+": "+s.Message(), 1)
 }

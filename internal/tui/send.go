@@ -8,6 +8,7 @@ import (
 
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/grpcx/grpcx/internal/invoke"
 	"github.com/grpcx/grpcx/internal/message"
 	"github.com/grpcx/grpcx/internal/tui/traffic"
 )
@@ -257,7 +258,7 @@ func (m *Model) remember() {
 	s := m.call.Snapshot()
 	outcome := traffic.CancelledByYou.String()
 	if s.Status != nil && s.State == traffic.Done {
-		outcome = codeName(s.Status.Code())
+		outcome = invoke.CodeName(s.Status.Code())
 	}
 	err := m.history.add(entry{Time: m.now().Add(-s.Elapsed).UTC().Truncate(time.Second), Outcome: outcome, Request: m.sent})
 	if err != nil {

@@ -6,6 +6,7 @@ import (
 	"io"
 	"time"
 
+	"github.com/grpcx/grpcx/internal/invoke"
 	"github.com/grpcx/grpcx/internal/suite"
 	"github.com/grpcx/grpcx/internal/termtext"
 )
@@ -143,7 +144,7 @@ func stepOf(s *suite.StepResult) stepJSON {
 		Attempts: s.Attempts, Message: s.Message, Sent: s.Sent, Received: s.Received,
 	}
 	if called(s) {
-		out.Code = codeName(s.Code)
+		out.Code = invoke.CodeName(s.Code)
 	}
 	for _, f := range s.Failures {
 		out.Failures = append(out.Failures, failureOf(f))

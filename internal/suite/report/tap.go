@@ -7,6 +7,7 @@ import (
 	"io"
 	"strings"
 
+	"github.com/grpcx/grpcx/internal/invoke"
 	"github.com/grpcx/grpcx/internal/suite"
 	"github.com/grpcx/grpcx/internal/termtext"
 )
@@ -107,7 +108,7 @@ func (y *yamlBlock) failures(r *suite.TestResult) {
 			y.indent = 6
 			y.text("method", s.Method)
 			if called(s) {
-				y.text("code", codeName(s.Code))
+				y.text("code", invoke.CodeName(s.Code))
 			}
 			y.failure(f)
 			y.indent = 2

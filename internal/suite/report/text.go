@@ -10,6 +10,7 @@ import (
 	"golang.org/x/text/width"
 	"google.golang.org/grpc/codes"
 
+	"github.com/grpcx/grpcx/internal/invoke"
 	"github.com/grpcx/grpcx/internal/suite"
 	"github.com/grpcx/grpcx/internal/termtext"
 )
@@ -147,7 +148,7 @@ func ending(s *suite.StepResult) string {
 	var text string
 	switch {
 	case called(s):
-		text = codeName(s.Code)
+		text = invoke.CodeName(s.Code)
 	case s.Elapsed > 0:
 		text = "not ended"
 	default:
@@ -160,19 +161,6 @@ func ending(s *suite.StepResult) string {
 		text += ", " + plural(s.Received, "message")
 	}
 	return text
-}
-
-// codeName is the name of c in the protocol: NOT_FOUND.
-func codeName(c codes.Code) string {
-	names := [...]string{
-		"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND", "ALREADY_EXISTS",
-		"PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION", "ABORTED", "OUT_OF_RANGE",
-		"UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS", "UNAUTHENTICATED",
-	}
-	if int(c) < len(names) {
-		return names[c]
-	}
-	return "CODE_" + strconv.FormatUint(uint64(c), 10)
 }
 
 // headline says in one line what is wrong, where the expression is shown too.

@@ -7,6 +7,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
+	"github.com/grpcx/grpcx/internal/invoke"
 	"github.com/grpcx/grpcx/internal/termtext"
 	"github.com/grpcx/grpcx/internal/tui/traffic"
 )
@@ -27,7 +28,7 @@ func (m *Model) statusLines() []line {
 	if st.Code() == codes.OK {
 		k = okLine
 	}
-	lines := []line{{fmt.Sprintf("%s (%d)", codeName(st.Code()), uint32(st.Code())), k}}
+	lines := []line{{fmt.Sprintf("%s (%d)", invoke.CodeName(st.Code()), uint32(st.Code())), k}}
 	if s.State == traffic.CancelledByYou {
 		return append(lines, line{"cancelled by you", plainLine})
 	}
@@ -58,20 +59,6 @@ func textLines(indent, text string, k kind) []line {
 		lines = append(lines, line{indent + termtext.Line(s), k})
 	}
 	return lines
-}
-
-// codeName is the code as the protocol's documents write it.
-func codeName(c codes.Code) string {
-	names := [...]string{
-		"OK", "CANCELLED", "UNKNOWN", "INVALID_ARGUMENT", "DEADLINE_EXCEEDED", "NOT_FOUND",
-		"ALREADY_EXISTS", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "FAILED_PRECONDITION",
-		"ABORTED", "OUT_OF_RANGE", "UNIMPLEMENTED", "INTERNAL", "UNAVAILABLE", "DATA_LOSS",
-		"UNAUTHENTICATED",
-	}
-	if int(c) < len(names) {
-		return names[c]
-	}
-	return "CODE"
 }
 
 // hint says in a line what a status usually means, "" for OK.

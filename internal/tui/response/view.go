@@ -7,6 +7,7 @@ import (
 
 	"google.golang.org/grpc/codes"
 
+	"github.com/grpcx/grpcx/internal/invoke"
 	"github.com/grpcx/grpcx/internal/termtext"
 	"github.com/grpcx/grpcx/internal/tui/traffic"
 )
@@ -183,9 +184,9 @@ func (m *Model) state() (string, paint) {
 	case s.Status.Code() == codes.OK:
 		return "✓ OK", p.ok
 	case s.Status.Message() == "":
-		return "✗ " + codeName(s.Status.Code()), p.bad
+		return "✗ " + invoke.CodeName(s.Status.Code()), p.bad
 	}
-	return "✗ " + codeName(s.Status.Code()) + ": " + termtext.Line(cutText(s.Status.Message())), p.bad
+	return "✗ " + invoke.CodeName(s.Status.Code()) + ": " + termtext.Line(cutText(s.Status.Message())), p.bad
 }
 
 // searchLine is what is being searched for.

@@ -87,14 +87,7 @@ func formatNames() (names []string) {
 	return names
 }
 
-// suiteGCPercent is how much the heap may grow, in percent of what is live, before it
-// is collected: a run is short, and what it keeps is little.
-const suiteGCPercent = 400
-
 func (o *suiteOptions) run(cmd *cobra.Command, paths []string) error {
-	if _, set := o.LookupEnv("GOGC"); !set {
-		debug.SetGCPercent(suiteGCPercent)
-	}
 	if o.schemaOf {
 		_, err := o.Out.Write(suite.JSONSchema())
 		return err

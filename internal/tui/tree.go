@@ -77,10 +77,8 @@ func (t *tree) setServices(names []protoreflect.FullName) {
 	t.rebuild()
 }
 
-// setMethods takes what was found of some services. A search keeps its best match
-// selected, unless the user has moved on from there.
+// setMethods takes what was found of some services.
 func (t *tree) setMethods(loaded []serviceMethods) {
-	best := t.searching() && t.at == 0
 	for _, l := range loaded {
 		if s := t.byName[l.service]; s != nil && !s.loaded {
 			s.methods, s.err, s.loaded = l.methods, l.err, true
@@ -89,9 +87,6 @@ func (t *tree) setMethods(loaded []serviceMethods) {
 		}
 	}
 	t.rebuild()
-	if best {
-		t.at = 0
-	}
 }
 
 // settled reports whether the selected row stays what it is when further methods

@@ -157,7 +157,7 @@ func FuzzFrames(f *testing.F) {
 	f.Add("", []byte{}, uint64(2))
 	f.Fuzz(func(t *testing.T, text string, wire []byte, seed uint64) {
 		if len(text) > 2000 || len(wire) > 2000 {
-			t.Skip("headers have a limit")
+			return // headers have a limit
 		}
 		everyFrame(t, callHostile(t, text, wire), seed)
 	})

@@ -101,9 +101,10 @@ type probe struct {
 }
 
 type probedCall struct {
+	begun     chan struct{} // closed when its first order has come
 	orders    int
 	cancelled bool
-	ended     chan struct{} // closed when the fields above are final
+	ended     chan struct{} // closed when the two above are final
 }
 
 // call returns the call of that name, which may be yet to come.
@@ -112,7 +113,7 @@ func (p *probe) call(name string) *probedCall {
 	defer p.mu.Unlock()
 	c := p.calls[name]
 	if c == nil {
-		c = &probedCall{ended: make(chan struct{})}
+		c = &probedCall{begun: make(chan struct{}), ended: make(chan struct{})}
 		p.calls[name] = c
 	}
 	return c
@@ -172,6 +173,8 @@ func (p *probe) handle(method protoreflect.MethodDescriptor, stream grpc.ServerS
 		return err
 	}
 	switch {
+	case method.FullName() == "probe.Probe.Begun":
+		return p.begun(method, first, stream)
 	case method.FullName() == "probe.Probe.Ended":
 		return p.ended(method, first, stream)
 	case method.Parent().FullName() == "probe.Probe":
@@ -227,6 +230,15 @@ func (p *probe) cook(method protoreflect.MethodDescriptor, request *dynamicpb.Me
 	return stream.SendMsg(response)
 }
 
+func (p *probe) begun(method protoreflect.MethodDescriptor, request *dynamicpb.Message, stream grpc.ServerStream) error {
+	select {
+	case <-p.call(get(request, "call").String()).begun:
+	case <-stream.Context().Done():
+		return stream.Context().Err()
+	}
+	return stream.SendMsg(dynamicpb.NewMessage(method.Output()))
+}
+
 func (p *probe) ended(method protoreflect.MethodDescriptor, request *dynamicpb.Message, stream grpc.ServerStream) error {
 	call := p.call(get(request, "call").String())
 	select {
@@ -245,6 +257,7 @@ func (p *probe) obey(method protoreflect.MethodDescriptor, order *dynamicpb.Mess
 	orders := 0
 	if name := get(order, "call").String(); name != "" {
 		call := p.call(name)
+		close(call.begun)
 		defer func() {
 			call.orders, call.cancelled = orders, stream.Context().Err() != nil
 			close(call.ended)

@@ -90,7 +90,10 @@ class GrpcJsCall {
         try {
             while (!this.status && !this.cancelled) {
                 const request = await requests.next();
-                if (this.cancelled) {
+                // What has been received goes first: a write to a call that has just ended
+                // would fail it in the place of its status. Writes alone may never let it.
+                await new Promise((resolve) => setImmediate(resolve));
+                if (this.status || this.cancelled) {
                     return; // with no end: the requests are not complete
                 }
                 if (request.done) {

@@ -44,7 +44,8 @@ export declare function bidiStreaming<I extends DescMessage, O extends DescMessa
  * Makes a session manager of @connectrpc/connect-node reset the stream of a call
  * that is cancelled. By itself Node ends the request first, so that a server may
  * take a stream of requests that was broken off for a whole one, and it keeps the
- * stream, and with it the process, until all responses were read:
+ * stream, and with it the process, until all responses were read. It may also keep
+ * that of a call that the server ended while a request was being written:
  *
  *     createGrpcTransport({ baseUrl, sessionManager: cancelling(new Http2SessionManager(baseUrl)) })
  */
@@ -53,7 +54,9 @@ export declare function cancelling<M extends {
 }>(manager: M): M;
 /** What cancelling() needs of a stream of node:http2. */
 interface ResettableStream {
+    readonly readableEnded: boolean;
     readonly writableEnded: boolean;
+    once(event: "aborted" | "end", listener: () => void): unknown;
     end(): unknown;
     close(code?: number, callback?: () => void): void;
     destroy(): unknown;

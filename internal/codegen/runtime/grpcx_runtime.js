@@ -38,7 +38,8 @@ export function bidiStreaming(transport, method, requests, options) {
  * Makes a session manager of @connectrpc/connect-node reset the stream of a call
  * that is cancelled. By itself Node ends the request first, so that a server may
  * take a stream of requests that was broken off for a whole one, and it keeps the
- * stream, and with it the process, until all responses were read:
+ * stream, and with it the process, until all responses were read. It may also keep
+ * that of a call that the server ended while a request was being written:
  *
  *     createGrpcTransport({ baseUrl, sessionManager: cancelling(new Http2SessionManager(baseUrl)) })
  */
@@ -55,6 +56,9 @@ export function cancelling(manager) {
                 close(code, callback);
                 stream.destroy();
             };
+            // The server has ended the call before the requests: once its responses are
+            // read, nothing is left to wait for but a write that is never done.
+            stream.once("aborted", () => (stream.readableEnded ? stream.destroy() : stream.once("end", () => stream.destroy())));
             return stream;
         },
     });

@@ -110,7 +110,8 @@ export function bidiStreaming<I extends DescMessage, O extends DescMessage>(
  * Makes a session manager of @connectrpc/connect-node reset the stream of a call
  * that is cancelled. By itself Node ends the request first, so that a server may
  * take a stream of requests that was broken off for a whole one, and it keeps the
- * stream, and with it the process, until all responses were read:
+ * stream, and with it the process, until all responses were read. It may also keep
+ * that of a call that the server ended while a request was being written:
  *
  *     createGrpcTransport({ baseUrl, sessionManager: cancelling(new Http2SessionManager(baseUrl)) })
  */
@@ -127,6 +128,9 @@ export function cancelling<M extends { request(...args: never[]): Promise<Resett
         close(code, callback);
         stream.destroy();
       };
+      // The server has ended the call before the requests: once its responses are
+      // read, nothing is left to wait for but a write that is never done.
+      stream.once("aborted", () => (stream.readableEnded ? stream.destroy() : stream.once("end", () => stream.destroy())));
       return stream;
     },
   });
@@ -134,7 +138,9 @@ export function cancelling<M extends { request(...args: never[]): Promise<Resett
 
 /** What cancelling() needs of a stream of node:http2. */
 interface ResettableStream {
+  readonly readableEnded: boolean;
   readonly writableEnded: boolean;
+  once(event: "aborted" | "end", listener: () => void): unknown;
   end(): unknown;
   close(code?: number, callback?: () => void): void;
   destroy(): unknown;

@@ -1,6 +1,6 @@
 import { Code, ConnectError, encodeBinaryHeader, type Transport } from "@connectrpc/connect";
 import { DetailSchema, createProbeClient, type CallOptions, type Order, type ProbeClient, type Requests } from "./api";
-import { collect, endless, equal, failed, ok, rejection, rejects, unique, Watched, type Case } from "./cases";
+import { collect, endless, equal, failed, ok, rejection, rejects, Turns, unique, Watched, type Case } from "./cases";
 
 type Orders = Requests<Partial<Omit<Order, "$typeName" | "$unknown">>>;
 
@@ -57,14 +57,18 @@ async function closing<T>(requests: AsyncIterable<T>, call: (requests: AsyncIter
 /** The client, and what to expect of its transport. */
 type Probe = ProbeClient & Quirks;
 
+/** Does something to a call when the server has it. */
+function onceBegun(probe: Probe, call: string, act: () => void): void {
+  // If it fails, the call hangs, and with it the case.
+  void probe.begun({ call }, patience).then(act);
+}
+
 async function cancelled(probe: Probe, call: string): Promise<void> {
   const { cancelled } = await probe.ended({ call }, patience);
   ok(cancelled || probe.endsFirst, "to the server the call was complete");
 }
 
 function hangingCases(probe: Probe, kind: string, hanging: Hanging): Case[] {
-  /** Aborts when the call has reached the server, or soon will. */
-  const soon = (abort: () => void) => void setTimeout(abort, 200);
   return [
     [`${kind} at its deadline`, async () => {
       const call = unique("deadline");
@@ -79,7 +83,7 @@ function hangingCases(probe: Probe, kind: string, hanging: Hanging): Case[] {
       const controller = new AbortController();
       const call = unique("aborted");
       const reason = new Error("enough of it");
-      soon(() => controller.abort(reason));
+      onceBegun(probe, call, () => controller.abort(reason));
       const error = await rejects(Code.Canceled, hanging(call, { signal: controller.signal }));
       ok(error.cause === reason, `the reason is lost: ${String(error.cause)}`);
       await cancelled(probe, call);
@@ -342,7 +346,7 @@ function iteratorCases(probe: Probe): Case[] {
       const call = unique("thrown");
       async function* requests() {
         yield { call, results: 1 };
-        await new Promise((resolve) => setTimeout(resolve, 100));
+        await probe.begun({ call }, patience);
         throw mine;
       }
       ok(await rejection(make(requests())) === mine, "another error");
@@ -374,6 +378,16 @@ function iteratorCases(probe: Probe): Case[] {
       }
       await make(requests());
     }],
+    [`${kind}: the server has enough, again and again`, async () => {
+      async function* requests() {
+        for (;;) {
+          yield { enough: true };
+        }
+      }
+      for (let i = 0; i < 200; i++) {
+        await make(requests());
+      }
+    }],
   ]);
 }
 
@@ -393,7 +407,7 @@ function bidiCases(probe: Probe): Case[] {
       const call = unique("cancelled");
       await closing(endless({ call, results: 1 }), async (requests) => {
         const responses = probe.both(requests);
-        setTimeout(() => responses.cancel(), 200);
+        onceBegun(probe, call, () => responses.cancel());
         failed(Code.Canceled, (await collect(responses)).error);
       });
       await cancelled(probe, call);
@@ -421,6 +435,21 @@ function bidiCases(probe: Probe): Case[] {
       await closing(endless({ results: 2, enough: true }), async (requests) => {
         equal((await collect(probe.both(requests))).messages.map((m) => m.number), [1, 2]);
       });
+    }],
+    ["a request right behind the last response, again and again", async () => {
+      for (let i = 0; i < 200; i++) {
+        const turns = new Turns();
+        async function* requests() {
+          for (;;) {
+            await turns.take();
+            yield { results: 1, enough: true };
+          }
+        }
+        for await (const { number } of probe.both(requests())) {
+          equal(number, 1);
+          turns.give();
+        }
+      }
     }],
     ["an error while requests are waited for", async () => {
       await closing(endless({ results: 1, code: Code.Aborted, details: true }), async (requests) => {

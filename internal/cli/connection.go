@@ -25,6 +25,7 @@ type connection struct {
 	compress                                string
 	headers, callHeaders, reflectionHeaders []string
 	expandHeaders                           bool
+	typed                                   metadata.MD // goes with every request, as it is
 }
 
 func (c *connection) register(f *pflag.FlagSet) {
@@ -142,5 +143,5 @@ func (c *connection) metadata(p *program, groups ...[]string) (metadata.MD, erro
 			}
 		}
 	}
-	return md, nil
+	return metadata.Join(md, c.typed), nil
 }

@@ -12,7 +12,9 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
 	"github.com/grpcx/grpcx/internal/codegen"
 	"github.com/grpcx/grpcx/internal/describe"
@@ -153,17 +155,21 @@ func (o *tuiOptions) stateDir(name string) string {
 // open connects to a target. The session lives until it is closed or ctx ends.
 func (o *tuiOptions) open(ctx context.Context, t tui.Target) (*tui.Session, error) {
 	s := o.schema.with(t.Files)
-	conn, err := o.connect(ctx, o.program, t.Address, nil, grpc.WithConnectParams(health.ConnectParams(health.WatchBackoff)))
+	c, err := o.connection.with(o.program, t.Headers)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := c.connect(ctx, o.program, t.Address, nil, grpc.WithConnectParams(health.ConnectParams(health.WatchBackoff)))
 	if err != nil {
 		return nil, err
 	}
 	session := &tui.Session{Conn: conn, Transport: o.transport(t.Address), Close: func() { _ = conn.Close() }}
-	source, closeSource, err := s.source(ctx, o.program, &o.connection, conn)
+	source, closeSource, err := s.source(ctx, o.program, c, conn)
 	if err != nil {
 		return session, err
 	}
 	session.Source = source
-	session.Health = o.watchHealth(conn)
+	session.Health = c.watchHealth(o.program, conn)
 	session.Close = func() {
 		closeSource()
 		_ = conn.Close()
@@ -201,16 +207,30 @@ func (o *tuiOptions) transport(address string) string {
 	return "TLS"
 }
 
-// watchHealth follows the health of the server as a whole.
-func (o *tuiOptions) watchHealth(conn dial.Conn) func(context.Context, func(tui.Health)) error {
-	return func(ctx context.Context, report func(tui.Health)) error {
-		md, err := o.callMetadata(o.program)
+// with is the connection with headers, whose values are final, to every request
+// besides its own.
+func (c *connection) with(p *program, headers []tui.Header) (*connection, error) {
+	with := *c
+	with.typed = metadata.MD{}
+	plain := connection{} // expands nothing
+	for _, h := range headers {
+		if err := plain.addLine(p, with.typed, h.Name+": "+h.Value); err != nil {
+			return nil, err
+		}
+	}
+	return &with, nil
+}
+
+// watchHealth follows the health of a service, "" being the server as a whole.
+func (c *connection) watchHealth(p *program, conn dial.Conn) func(context.Context, string, func(tui.Health)) error {
+	return func(ctx context.Context, service string, report func(tui.Health)) error {
+		md, err := c.callMetadata(p)
 		if err != nil {
 			return err
 		}
 		client := &health.Client{Conn: conn}
-		return client.Watch(metadata.NewOutgoingContext(ctx, md), "", func(r health.Report) error {
-			report(tui.Health{State: r.Status.String(), Serving: r.Status == health.Serving, Reached: r.Status != health.Unreachable})
+		return client.Watch(metadata.NewOutgoingContext(ctx, md), service, func(r health.Report) error {
+			report(tui.Health{State: r.Status.String(), Serving: r.Status == health.Serving, Reached: r.Status != health.Unreachable, Unknown: r.Status == health.ServiceUnknown})
 			return nil
 		})
 	}
@@ -218,23 +238,21 @@ func (o *tuiOptions) watchHealth(conn dial.Conn) func(context.Context, func(tui.
 
 // metadataOf is what goes with a call: that of the flags, and the headers.
 func (o *tuiOptions) metadataOf(headers []tui.Header) (metadata.MD, error) {
-	md, err := o.callMetadata(o.program)
+	c, err := o.connection.with(o.program, headers)
 	if err != nil {
 		return nil, err
 	}
-	plain := connection{} // the values are final
-	for _, h := range headers {
-		if err := plain.addLine(o.program, md, h.Name+": "+h.Value); err != nil {
-			return nil, err
-		}
-	}
-	return md, nil
+	return c.callMetadata(o.program)
 }
 
 // tuiHint is how people in the terminal UI mend what keeps them from a server.
 func tuiHint(err error) string {
 	if errors.Is(err, describe.ErrNoReflection) {
 		return ""
+	}
+	switch status.Code(err) {
+	case codes.Unauthenticated, codes.PermissionDenied:
+		return "" // what flags would mend, metadata does
 	}
 	return strings.Join(hints(err), "; ")
 }

@@ -108,12 +108,30 @@ func (m *Model) prominent(at place) []string {
 	return names
 }
 
-// bar is the bottom line: a notice, or what can be done here, as much as there is
-// room for, with help at its end.
-func (m *Model) bar(width int) string {
-	if m.notice != "" {
-		return fit(" "+m.notice, width)
+// maxNotice bounds the lines of a notice.
+const maxNotice = 5
+
+// withNotice puts the notice over the bottom lines of the screen, the fewest that
+// have room for it.
+func (m *Model) withNotice(screen string) string {
+	if m.notice == "" {
+		return screen
 	}
+	rows := strings.Split(screen, "\n")
+	said := wrap(m.notice, m.width-2)
+	if len(said) > maxNotice {
+		said = said[:maxNotice]
+		said[maxNotice-1] += " …"
+	}
+	for i, l := range said {
+		rows[len(rows)-len(said)+i] = fit(" "+l, m.width)
+	}
+	return strings.Join(rows, "\n")
+}
+
+// bar is the bottom line: what can be done here, as much as there is room for, with
+// help at its end.
+func (m *Model) bar(width int) string {
 	if m.overlay != nil {
 		return m.theme.dim.Render(fit(barText(m.overlay.keys(), width), width))
 	}

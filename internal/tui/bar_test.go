@@ -37,6 +37,22 @@ func TestBar(t *testing.T) {
 	tells("response", "enter expand", "] next tab")
 }
 
+// TestLongNotice holds that all of a notice is shown, and one that is longer than
+// any is bounded.
+func TestLongNotice(t *testing.T) {
+	s := newTerminal(t, config(t, ""), 40, 10)
+	s.m.say(strings.Repeat("word ", 20) + "end")
+	s.look()
+	if !strings.Contains(s.frame, " end ") {
+		t.Errorf("the notice is cut:\n%s", s.frame)
+	}
+	s.m.say(strings.Repeat("\u202eword", 10_000))
+	s.look()
+	if n := strings.Count(s.frame, "word"); n < 10 || n > 25 || !strings.Contains(s.frame, "…") {
+		t.Errorf("%d words of the notice are shown:\n%s", n, s.frame)
+	}
+}
+
 // TestPaletteGoesToThePlace takes an action whose pane has not the focus.
 func TestPaletteGoesToThePlace(t *testing.T) {
 	s := reference(t, 80, 24)

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	tea "charm.land/bubbletea/v2"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/grpcx/grpcx/internal/describe"
@@ -35,7 +37,9 @@ type link struct {
 	ctx     context.Context // ends with the attempt, and what it began
 	cancel  context.CancelFunc
 	health  Health
-	told    bool // health is what the server said
+	since   string // when health was told
+	told    bool   // health is what the server said
+	untold  bool   // the server does not tell
 }
 
 type connectedMsg struct {
@@ -45,13 +49,24 @@ type connectedMsg struct {
 	err      error
 }
 
-// connect leaves the server and goes to the target.
+// connect leaves the server and goes to the target, with the headers of now.
 func (m *Model) connect(target Target) tea.Cmd {
+	if err := m.settle(); err != nil {
+		m.say("not connected: " + m.explain(err))
+		return nil
+	}
+	headers, err := m.liveHeaders()
+	if err != nil {
+		m.focus, m.asHeaders = requestPane, true
+		m.say("not connected: " + m.explain(err))
+		return nil
+	}
 	m.disconnect()
 	number := m.link.number + 1
 	ctx, cancel := context.WithCancel(m.ctx)
 	m.link = link{number: number, state: connecting, target: target, ctx: ctx, cancel: cancel}
 	m.openHistory()
+	target.Headers = headers
 	return func() tea.Msg {
 		session, err := m.cfg.Connect(ctx, target)
 		if session == nil {
@@ -108,6 +123,15 @@ func (m *Model) connected(msg connectedMsg) tea.Cmd {
 
 // noReflection reports whether files would help.
 func (l *link) noReflection() bool { return errors.Is(l.err, describe.ErrNoReflection) }
+
+// wantsCredentials reports whether reflection is there, for others.
+func (l *link) wantsCredentials() bool {
+	if l.state != schemaless {
+		return false
+	}
+	code := status.Code(l.err)
+	return code == codes.Unauthenticated || code == codes.PermissionDenied
+}
 
 // types finds what Any messages hold; nil where there is no schema.
 func (l *link) types() message.Resolver {

@@ -38,7 +38,7 @@ func named(t testing.TB, server *testserver.Server) Config {
 		target.Address = server.Addr()
 		session, err := connectPlain(ctx, target)
 		if session != nil {
-			session.Health = func(ctx context.Context, report func(Health)) error {
+			session.Health = func(ctx context.Context, _ string, report func(Health)) error {
 				report(Health{State: "SERVING", Serving: true, Reached: true})
 				<-ctx.Done()
 				return nil

@@ -171,6 +171,11 @@ func (m *Model) editHeader() tea.Cmd {
 	}
 	if err := m.headers.keep(); err != nil {
 		m.say(err.Error())
+		return nil
+	}
+	if m.link.wantsCredentials() {
+		m.focus, m.asHeaders = treePane, false
+		return m.reconnect()
 	}
 	return nil
 }
@@ -198,8 +203,8 @@ func (m *Model) settle() error {
 	return nil
 }
 
-// callMetadata is what goes with the call, references resolved.
-func (m *Model) callMetadata() (metadata.MD, error) {
+// liveHeaders are the headers, references resolved.
+func (m *Model) liveHeaders() ([]Header, error) {
 	var live []Header
 	for _, h := range m.headers.list {
 		value, err := m.vault.expand(h.Value, func(s string) string { return s })
@@ -207,6 +212,15 @@ func (m *Model) callMetadata() (metadata.MD, error) {
 			return nil, fmt.Errorf("metadata %s: %w", h.Name, err)
 		}
 		live = append(live, Header{h.Name, value})
+	}
+	return live, nil
+}
+
+// callMetadata is what goes with the call.
+func (m *Model) callMetadata() (metadata.MD, error) {
+	live, err := m.liveHeaders()
+	if err != nil {
+		return nil, err
 	}
 	return m.cfg.Metadata(live)
 }

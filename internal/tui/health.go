@@ -27,7 +27,7 @@ func (m *Model) watchHealth() tea.Cmd {
 	reports := make(chan Health)
 	follow := func() tea.Msg {
 		defer close(reports)
-		err := watch(ctx, func(h Health) {
+		err := watch(ctx, "", func(h Health) {
 			select {
 			case reports <- h:
 			case <-ctx.Done():
@@ -53,8 +53,7 @@ func nextHealth(ctx context.Context, number int, reports <-chan Health) tea.Cmd 
 
 // healthChange is a line of the health log.
 type healthChange struct {
-	at    string
-	state string
+	at, subject, state string
 }
 
 // maxHealthLog bounds the changes that are kept for the view of them.
@@ -66,13 +65,14 @@ func (m *Model) healthChanged(msg healthMsg) tea.Cmd {
 	}
 	if msg.reports == nil {
 		if msg.err != nil && m.link.ctx.Err() == nil {
-			m.logHealth("not told: " + m.explain(msg.err))
+			m.link.untold = true
+			m.logHealth(wholeServer, "not told: "+m.explain(msg.err))
 		}
 		return nil
 	}
 	was := m.link.health
-	m.link.health, m.link.told = msg.health, true
-	m.logHealth(msg.health.State)
+	m.link.health, m.link.told, m.link.since = msg.health, true, m.clock()
+	m.logHealth(wholeServer, msg.health.State)
 	if m.link.state == ready && !was.Reached && msg.health.Reached {
 		m.say("the server is back; R reloads its schema")
 	}
@@ -91,12 +91,15 @@ func (m *Model) seen(s *status.Status) {
 	}
 	if h != m.link.health {
 		m.link.health = h
-		m.logHealth(h.State)
+		m.logHealth(wholeServer, h.State)
 	}
 }
 
-func (m *Model) logHealth(state string) {
-	m.healthLog = append(m.healthLog, healthChange{m.now().Format("15:04:05"), state})
+// clock is the time of day.
+func (m *Model) clock() string { return m.now().Format("15:04:05") }
+
+func (m *Model) logHealth(subject, state string) {
+	m.healthLog = append(m.healthLog, healthChange{m.clock(), subject, state})
 	if n := len(m.healthLog) - maxHealthLog; n > 0 {
 		m.healthLog = m.healthLog[n:]
 	}

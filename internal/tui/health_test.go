@@ -3,8 +3,10 @@ package tui
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 
@@ -40,4 +42,70 @@ func TestFilesBesideKeptRequests(t *testing.T) {
 	s.m.tree.setSection(savedSection, []kept{{name: "One"}})
 	s.press("enter")
 	s.see("Schema from ")
+}
+
+// TestHealthOfServices holds that the services are watched while their health is
+// shown, that each change is told once, and that neither a service that the server
+// has no state for nor one that cannot be reached is a change of its own.
+func TestHealthOfServices(t *testing.T) {
+	server := testserver.Start(t, testserver.Config{})
+	cfg := config(t, server.Addr())
+	said := map[string]chan Health{}
+	var mu sync.Mutex
+	of := func(service string) chan Health {
+		mu.Lock()
+		defer mu.Unlock()
+		if said[service] == nil {
+			said[service] = make(chan Health)
+		}
+		return said[service]
+	}
+	ended := make(chan string, 64)
+	cfg.Connect = func(ctx context.Context, target Target) (*Session, error) {
+		session, err := connectPlain(ctx, target)
+		if session != nil {
+			session.Health = func(ctx context.Context, service string, report func(Health)) error {
+				defer func() { ended <- service }()
+				for {
+					select {
+					case h := <-of(service):
+						report(h)
+					case <-ctx.Done():
+						return ctx.Err()
+					}
+				}
+			}
+		}
+		return session, err
+	}
+	serving := Health{State: "SERVING", Serving: true, Reached: true}
+	s := newTerminal(t, cfg, 80, 24)
+	s.see("chat.ChatService")
+	of("") <- serving
+	s.see("● SERVING")
+	s.press("H")
+	s.see("chat.ChatService                          …")
+	of("chat.ChatService") <- serving
+	of("file.FileService") <- Health{State: "SERVICE_UNKNOWN", Reached: true, Unknown: true}
+	s.see("file.FileService                          SERVICE_UNKNOWN")
+	s.see("chat.ChatService                          SERVING")
+	for _, h := range []Health{{State: "UNREACHABLE"}, serving, {State: "NOT_SERVING", Reached: true}} {
+		of("chat.ChatService") <- h
+		s.see("chat.ChatService                          " + h.State)
+	}
+	var subjects []string
+	for _, change := range s.m.healthLog {
+		subjects = append(subjects, change.subject+" "+change.state)
+	}
+	if diff := cmp.Diff([]string{"the server SERVING", "chat.ChatService NOT_SERVING"}, subjects); diff != "" {
+		t.Error(diff)
+	}
+	s.press("esc")
+	for range s.m.tree.services {
+		if service := <-ended; service == "" {
+			t.Error("the watch of the server has ended too")
+		}
+	}
+	s.press("H")
+	s.see("05:06:07  chat.ChatService  NOT_SERVING")
 }

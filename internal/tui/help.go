@@ -4,8 +4,6 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
-
-	"github.com/grpcx/grpcx/internal/termtext"
 )
 
 // showHelp lists every action with its keys.
@@ -86,26 +84,4 @@ func (a *action) counts(key string, at place) bool {
 		at &= outside
 	}
 	return a.places&at != 0
-}
-
-// showHealth opens the log of the server's health.
-func (m *Model) showHealth() tea.Cmd {
-	if m.link.session == nil || m.link.session.Health == nil {
-		m.say("there is no server whose health could be watched")
-		return nil
-	}
-	m.overlay = &pager{title: "Health of " + termtext.Line(m.link.target.Address), lines: healthLines}
-	return nil
-}
-
-func healthLines(m *Model, width int) []string {
-	var lines []string
-	for i := len(m.healthLog) - 1; i >= 0; i-- {
-		change := m.healthLog[i]
-		lines = append(lines, wrap(change.at+"  "+termtext.Line(change.state), width)...)
-	}
-	if lines == nil {
-		lines = []string{"waiting for the server to tell"}
-	}
-	return lines
 }

@@ -194,6 +194,9 @@ func (l *linear) tellLink() {
 		if hint := m.hint(); hint != "" {
 			l.say("Hint: %s", hint)
 		}
+		if m.link.wantsCredentials() {
+			l.say("metadata NAME: VALUE gives credentials, then reconnect tries again.")
+		}
 		if m.link.state == schemaless {
 			l.say("schema FILE... takes the schema from .proto files or a descriptor set.")
 		}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -35,10 +36,11 @@ type Model struct {
 	zoomed, mouse bool
 	overlay       overlay // what lies over the screen and takes the keys; nil for nothing
 	working       int     // commands of later that are under way
-	notice        string  // in the bar's place until the next key
+	notice        string  // over the bar until the next key
 
 	link      link
 	healthLog []healthChange
+	watched   *healthView // whose services are watched; nil for none
 	tree      tree
 
 	method    protoreflect.MethodDescriptor // of the request; nil before one is picked
@@ -146,40 +148,46 @@ type endedMsg struct{ call *traffic.Call }
 
 // Update takes one message.
 func (m *Model) Update(msg tea.Msg) (tea.Model, tea.Cmd) {
+	cmd := m.update(msg)
+	m.endWatch()
+	return m, cmd
+}
+
+func (m *Model) update(msg tea.Msg) tea.Cmd {
 	switch msg := msg.(type) {
 	case tea.WindowSizeMsg:
 		m.width, m.height = msg.Width, msg.Height
 	case tea.KeyPressMsg:
 		m.notice = ""
-		return m, m.key(msg)
+		return m.key(msg)
 	case tea.PasteMsg:
-		return m, m.paste(msg)
+		return m.paste(msg)
 	case tea.MouseClickMsg:
-		return m, m.click(msg)
+		return m.click(msg)
 	case tea.MouseWheelMsg:
-		return m, m.wheel(msg)
+		return m.wheel(msg)
 	case connectedMsg:
-		return m, m.connected(msg)
+		return m.connected(msg)
 	case methodsMsg:
-		return m, m.methodsLoaded(msg)
+		return m.methodsLoaded(msg)
 	case healthMsg:
-		return m, m.healthChanged(msg)
+		return m.healthChanged(msg)
 	case foundMsg:
-		return m, m.found(msg)
+		return m.found(msg)
 	case wakeMsg:
-		return m, m.awaitWake()
+		return m.awaitWake()
 	case tickMsg:
-		return m, m.tick()
+		return m.tick()
 	case endedMsg:
 		m.ended(msg.call)
 	case response.Saved:
 		m.savedAll(msg)
 	case func(*Model) tea.Cmd:
-		return m, msg(m)
+		return msg(m)
 	default:
-		return m, tea.Batch(m.editor.Update(msg), m.response.Update(msg))
+		return tea.Batch(m.editor.Update(msg), m.response.Update(msg))
 	}
-	return m, nil
+	return nil
 }
 
 // later is a command that works elsewhere and comes back with what the model is
@@ -195,8 +203,11 @@ func (m *Model) later(work func() func(*Model) tea.Cmd) tea.Cmd {
 	}
 }
 
-// say puts a notice into the bar. It may hold a stranger's text.
-func (m *Model) say(notice string) { m.notice = termtext.Line(notice) }
+// say puts a notice over the bar. It may hold a stranger's text.
+func (m *Model) say(notice string) { m.notice = ansi.Truncate(termtext.Line(notice), maxSaid, "…") }
+
+// maxSaid bounds a notice, in cells.
+const maxSaid = 1000
 
 func (m *Model) now() time.Time { return m.cfg.Now() }
 

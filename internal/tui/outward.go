@@ -7,8 +7,10 @@ import (
 	"strings"
 
 	tea "charm.land/bubbletea/v2"
+	"github.com/charmbracelet/x/ansi"
 
 	"github.com/grpcx/grpcx/internal/message"
+	"github.com/grpcx/grpcx/internal/termtext"
 	"github.com/grpcx/grpcx/internal/tui/response"
 	"github.com/grpcx/grpcx/internal/tui/traffic"
 )
@@ -24,7 +26,7 @@ func (m *Model) copy(text, what string) tea.Cmd {
 		m.say(fmt.Sprintf("%s is too large for the clipboard: %d KiB", what, len(text)>>10))
 		return nil
 	}
-	m.say("copied: " + strings.Join(strings.Fields(text), " "))
+	m.say(ansi.Truncate("copied: "+termtext.Line(strings.Join(strings.Fields(text), " ")), max(1, m.width-2), "…"))
 	return tea.SetClipboard(text)
 }
 

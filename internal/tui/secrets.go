@@ -90,7 +90,7 @@ func (v *vault) expand(s string, quote func(string) string) (string, error) {
 		}
 		value, ok := v.value(name)
 		if !ok {
-			return "", fmt.Errorf("expand %s%s%s: the environment variable is not set", referenceStart, name, referenceEnd)
+			return "", fmt.Errorf("expand %s%s%s: not set", referenceStart, name, referenceEnd)
 		}
 		b.WriteString(quote(value))
 		s = after

@@ -32,11 +32,17 @@ func (m *Model) stateLines(width int) []string {
 		switch {
 		case m.link.notGRPC():
 			say("The server speaks HTTP, but not gRPC. Is this the right address and port?")
+		case m.link.wantsCredentials():
+			say("The server wants credentials for reflection.")
 		case m.link.noReflection():
 			say("The server does not support reflection.")
 		}
 		say("✗ " + plainText(m.link.err))
 		say(m.hint())
+		if m.link.wantsCredentials() {
+			lines = append(lines, "enter  give metadata", "F  choose .proto files", "R  try again", "o  another server")
+			break
+		}
 		lines = append(lines, "enter  choose .proto files", "       or a descriptor set", "R  try again", "o  another server")
 	case ready:
 		if len(m.tree.services) == 0 {
@@ -56,7 +62,12 @@ func (m *Model) hint() string {
 
 // mend is what enter does where there is no schema.
 func (m *Model) mend() tea.Cmd {
-	if m.link.state == schemaless {
+	switch {
+	case m.link.wantsCredentials() && len(m.headers.list) == 0:
+		return m.addHeader()
+	case m.link.wantsCredentials():
+		return m.toggleHeaders()
+	case m.link.state == schemaless:
 		return m.pickFiles()
 	}
 	return m.reconnect()
@@ -92,7 +103,7 @@ func (m *Model) askAddress() tea.Cmd {
 func (m *Model) goTo(address string) tea.Cmd {
 	m.drop()
 	m.method, m.picking, m.call, m.sent = nil, nil, nil, Request{}
-	m.drafts = drafts{}
+	m.drafts, m.healthLog = drafts{}, nil
 	m.headers.reset(nil, 0) // credentials are for the server that they were given for
 	m.response.SetCall(nil, nil)
 	m.focus = treePane

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/grpc/metadata"
 
 	"github.com/grpcx/grpcx/internal/describe"
 	"github.com/grpcx/grpcx/testserver"
@@ -228,13 +229,21 @@ func connectPlain(ctx context.Context, target Target) (*Session, error) {
 		session.Source, err = describe.Compile(ctx, nil, target.Files)
 		return session, err
 	}
-	source := describe.NewReflection(ctx, cc, describe.ReflectionOptions{})
+	source := describe.NewReflection(ctx, cc, describe.ReflectionOptions{Metadata: metadataOf(target.Headers)})
 	session.Source = source
 	session.Close = func() {
 		_ = source.Close()
 		_ = cc.Close()
 	}
 	return session, nil
+}
+
+func metadataOf(headers []Header) metadata.MD {
+	md := metadata.MD{}
+	for _, h := range headers {
+		md.Append(h.Name, h.Value)
+	}
+	return md
 }
 
 // reference runs the reference server and shows it on a screen of this size.

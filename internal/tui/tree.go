@@ -65,16 +65,27 @@ type tree struct {
 // maxFound bounds the rows of a search.
 const maxFound = 500
 
-// setServices begins a new schema; the methods come later, by setMethods.
+// setServices begins a new schema; the methods come later, by setMethods. Services
+// that were there before are as open as they were, and selected if they were.
 func (t *tree) setServices(names []protoreflect.FullName) {
+	before := t.byName
+	at, _ := t.selected()
 	t.services, t.byName = nil, make(map[protoreflect.FullName]*service, len(names))
-	t.total, t.loaded, t.at, t.top = 0, 0, 0, 0
+	t.total, t.loaded, t.at, t.top, t.rows = 0, 0, 0, 0, nil
 	for _, name := range names {
 		s := &service{name: name, open: len(names) <= 3}
+		if was := before[name]; was != nil {
+			s.open = was.open
+		}
 		t.services = append(t.services, s)
 		t.byName[name] = s
 	}
 	t.rebuild()
+	for i, r := range t.rows {
+		if at.service != nil && r.service != nil && r.service.name == at.service.name {
+			t.at = i
+		}
+	}
 }
 
 // setMethods takes what was found of some services.

@@ -65,3 +65,22 @@ func TestOpenedAtTheEnd(t *testing.T) {
 		t.Errorf("the methods are out of sight:\n%s", got)
 	}
 }
+
+// TestSchemaAgain holds that a schema read again leaves the tree as it was, and that
+// one read first begins at its top, whatever requests are kept below.
+func TestSchemaAgain(t *testing.T) {
+	tr := tree{sections: []*section{{name: historySection}}}
+	tr.setSection(historySection, []kept{{name: "One"}})
+	names := []protoreflect.FullName{"a.A", "a.B", "a.C", "a.D"}
+	tr.setServices(names)
+	if r, ok := tr.selected(); !ok || r.service == nil || r.service.name != "a.A" {
+		t.Errorf("selected is %+v, want the first service", r)
+	}
+	tr.choose(2)
+	r, _ := tr.selected()
+	tr.fold(r)
+	tr.setServices(append([]protoreflect.FullName{"a.0"}, names...))
+	if r, ok := tr.selected(); !ok || r.service == nil || r.service.name != "a.C" || !r.service.open {
+		t.Errorf("selected is %+v, want a.C, open", r)
+	}
+}

@@ -72,6 +72,9 @@ type Config struct {
 type Target struct {
 	Address string
 	Files   []string // .proto files, or descriptor sets
+	// Headers go with reflection and the watch of health, besides those that go
+	// with every call; their values are final. Only Connect is given them.
+	Headers []Header
 }
 
 // Session is a connection on which calls can be made.
@@ -81,18 +84,21 @@ type Session struct {
 	Source describe.Source
 	// Transport says how the connection is secured: "plaintext", "TLS".
 	Transport string
-	// Health reports the server's health at every change until ctx ends. It
-	// returns an error where the server does not tell. nil: nobody asks.
-	Health func(ctx context.Context, report func(Health)) error
+	// Health reports the health of a service, "" being the server as a whole, and
+	// then every change of it until ctx ends. It returns an error where the server
+	// does not tell. It may be called at once. nil: nobody asks.
+	Health func(ctx context.Context, service string, report func(Health)) error
 	// Close ends the connection, and the source with it.
 	Close func()
 }
 
-// Health is what the server says of itself, or what is seen from here.
+// Health is what the server says of itself or of a service, or what is seen from
+// here.
 type Health struct {
 	State   string // SERVING, NOT_SERVING, UNREACHABLE, ...
 	Serving bool
 	Reached bool // there is a connection
+	Unknown bool // the server keeps no state of the service, which is no fault
 }
 
 // Header is one line of metadata. Its value may hold references.

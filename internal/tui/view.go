@@ -33,7 +33,7 @@ func (m *Model) View() tea.View {
 	} else {
 		v.Cursor = m.cursor(l)
 	}
-	v.SetContent(screen)
+	v.SetContent(m.withNotice(screen))
 	return v
 }
 
@@ -121,13 +121,16 @@ func (m *Model) drawRequest(r rect) string {
 	if m.picking != nil {
 		return m.theme.box("2 "+termtext.Line(m.picking.path), "", []string{"reading the schema …"}, r.w, r.h, focused)
 	}
-	if m.method == nil {
-		return m.theme.box("2 Request", "", []string{m.theme.dim.Render("enter opens a method, / searches")}, r.w, r.h, focused)
+	title := "2 Request"
+	if m.method != nil {
+		title = "2 " + termtext.Line(string(m.method.Name())) + " " + kindSign(m.method.IsStreamingClient(), m.method.IsStreamingServer())
 	}
-	title := "2 " + termtext.Line(string(m.method.Name())) + " " + kindSign(m.method.IsStreamingClient(), m.method.IsStreamingServer())
 	if m.asHeaders {
 		lines, _, _ := m.headers.view(in.w, m.cfg.Headers, m.theme)
 		return m.theme.box(title, "Metadata", lines, r.w, r.h, focused)
+	}
+	if m.method == nil {
+		return m.theme.box(title, "", []string{m.theme.dim.Render("enter opens a method, / searches")}, r.w, r.h, focused)
 	}
 	lines := strings.Split(m.editor.View(in.w, max(1, in.h-1), focused), "\n")
 	if in.h > 1 {

@@ -21,6 +21,7 @@ type headers struct {
 	list    []Header
 
 	at    int // the selected line: 0 is the timeout
+	top   int // the first line shown
 	open  bool
 	fresh bool // the line under edit is a new one
 	line  line
@@ -41,10 +42,23 @@ func (h *headers) move(by int) {
 	}
 }
 
-func (h *headers) click(y int) {
-	if !h.open && y >= 0 && y <= len(h.list) {
+// click selects a line, or edits the one that is selected. A line under edit is kept
+// first, unless that is wrong.
+func (h *headers) click(y int) error {
+	y += h.top
+	if h.open && y != h.at {
+		if err := h.keep(); err != nil {
+			return err
+		}
+	}
+	switch {
+	case h.open || y > len(h.list):
+	case y == h.at:
+		h.edit()
+	default:
 		h.at = y
 	}
+	return nil
 }
 
 func (h *headers) edit() {
@@ -111,14 +125,13 @@ func (h *headers) keep() error {
 	return nil
 }
 
-// view gives lines of at most width cells, and where the cursor is in the line
-// under edit.
-func (h *headers) view(width int, always []Header, th theme) (lines []string, x, y int) {
+// view gives lines for a pane of width by height cells, the selected one among them,
+// and where the cursor is in the line under edit.
+func (h *headers) view(width, height int, always []Header, th theme) (lines []string, x, y int) {
 	lines = append(lines, h.row(0, "timeout: "+h.timeoutText(), width, th))
 	for i, header := range h.list {
 		lines = append(lines, h.row(i+1, h.shown(header), width, th))
 	}
-	x, y = 0, h.at
 	if h.open {
 		text, at := h.line.view(max(1, width-2))
 		lines[h.at] = "> " + text
@@ -128,9 +141,13 @@ func (h *headers) view(width int, always []Header, th theme) (lines []string, x,
 		lines = append(lines, "  "+th.dim.Render(h.shown(header)+"  (with every call)"))
 	}
 	if !h.open {
-		lines = append(lines, "", th.dim.Render("a adds, enter edits, d deletes; ${env.NAME} is a variable"))
+		lines = append(lines, "")
+		for _, l := range wrap("a adds, enter edits, d deletes; ${env.NAME} is a variable", width) {
+			lines = append(lines, th.dim.Render(l))
+		}
 	}
-	return lines, x, y
+	h.top = max(0, min(h.top, h.at, len(lines)-height), h.at-height+1)
+	return lines[h.top:], x, h.at - h.top
 }
 
 func (h *headers) timeoutText() string {

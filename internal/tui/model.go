@@ -35,6 +35,7 @@ type Model struct {
 	focus         pane
 	zoomed, mouse bool
 	overlay       overlay // what lies over the screen and takes the keys; nil for nothing
+	covered       rect    // where it was drawn last
 	working       int     // commands of later that are under way
 	notice        string  // over the bar until the next key
 

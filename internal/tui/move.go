@@ -61,16 +61,14 @@ func (m *Model) search() tea.Cmd {
 
 func to(p pane) func(*Model) tea.Cmd {
 	return func(m *Model) tea.Cmd {
-		m.focus = p
+		m.focus, m.tree.typing = p, false
 		return nil
 	}
 }
 
 func turn(by int) func(*Model) tea.Cmd {
 	return func(m *Model) tea.Cmd {
-		if m.tree.typing {
-			m.tree.typing = false
-		}
+		m.tree.typing = false
 		m.focus = (m.focus + pane(by) + panes) % panes
 		return nil
 	}

@@ -15,7 +15,8 @@ type overlay interface {
 	key(m *Model, k tea.KeyPressMsg) tea.Cmd
 	paste(m *Model, text string)
 	scroll(m *Model, by int)
-	keys() []barItem // for the bar
+	click(m *Model, y int) tea.Cmd // in a line of what was drawn last
+	keys() []barItem               // for the bar
 	// draw gives its title and at most height lines, of any width, for a box of
 	// width cells inside; x and y are where the cursor is, y below 0 for nowhere.
 	draw(m *Model, width, height int) (title string, lines []string, x, y int)
@@ -74,16 +75,30 @@ func (c *chooser) key(m *Model, k tea.KeyPressMsg) tea.Cmd {
 	case "pgup":
 		c.scroll(m, -max(1, c.rows))
 	case "enter":
-		if c.at < len(c.shown) {
-			m.overlay = nil
-			return c.choices[c.shown[c.at]].run(m)
-		}
+		return c.choose(m, c.at)
 	default:
 		if c.filter.key(k) {
 			c.match()
 		}
 	}
 	return nil
+}
+
+// choose takes the choice that is shown at i, if there is one.
+func (c *chooser) choose(m *Model, i int) tea.Cmd {
+	if i >= len(c.shown) {
+		return nil
+	}
+	m.overlay = nil
+	return c.choices[c.shown[i]].run(m)
+}
+
+// click takes the choice of a line; the first is what is typed.
+func (c *chooser) click(m *Model, y int) tea.Cmd {
+	if y == 0 {
+		return nil
+	}
+	return c.choose(m, c.top+y-1)
 }
 
 func (c *chooser) paste(_ *Model, text string) {
@@ -167,6 +182,8 @@ func (p *prompt) paste(_ *Model, text string) { p.line.insert(text) }
 
 func (p *prompt) scroll(*Model, int) {}
 
+func (p *prompt) click(*Model, int) tea.Cmd { return nil }
+
 func (p *prompt) keys() []barItem { return []barItem{{"enter", "go on"}, {"esc", "leave it"}} }
 
 func (p *prompt) draw(m *Model, width, height int) (title string, lines []string, x, y int) {
@@ -210,6 +227,8 @@ func (p *pager) key(m *Model, k tea.KeyPressMsg) tea.Cmd {
 func (p *pager) paste(*Model, string) {}
 
 func (p *pager) scroll(_ *Model, by int) { p.top = max(0, p.top+by) }
+
+func (p *pager) click(*Model, int) tea.Cmd { return nil }
 
 func (p *pager) keys() []barItem {
 	return []barItem{{"esc", "close"}, {"j/k", "move"}, {"pgup/pgdown", "move a page"}}

@@ -54,6 +54,7 @@ type tree struct {
 	at     int  // the selected row
 	top    int  // the first row shown
 	height int  // rows that were shown last
+	headed bool // below the line of the search
 	moved  bool // by the user, since the search changed
 	filter line
 	typing bool // the filter is under edit
@@ -262,7 +263,7 @@ func (t *tree) fold(r row) {
 // view gives at most height lines of at most width cells, and the line that the
 // selected row is on.
 func (t *tree) view(width, height int, th theme) (lines []string, selected int) {
-	if t.searching() && height > 1 {
+	if t.headed = t.searching() && height > 1; t.headed {
 		count := fmt.Sprintf("%d/%d", t.found, t.total)
 		text, _ := t.filter.view(max(1, width-len(count)-3))
 		lines = append(lines, fit("/"+text, max(0, width-len(count)-1))+" "+th.dim.Render(count))

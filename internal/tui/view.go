@@ -126,7 +126,7 @@ func (m *Model) drawRequest(r rect) string {
 		title = "2 " + termtext.Line(string(m.method.Name())) + " " + kindSign(m.method.IsStreamingClient(), m.method.IsStreamingServer())
 	}
 	if m.asHeaders {
-		lines, _, _ := m.headers.view(in.w, m.cfg.Headers, m.theme)
+		lines, _, _ := m.headers.view(in.w, in.h, m.cfg.Headers, m.theme)
 		return m.theme.box(title, "Metadata", lines, r.w, r.h, focused)
 	}
 	if m.method == nil {
@@ -157,13 +157,23 @@ func (m *Model) status() string {
 func (m *Model) drawResponse(r rect) string {
 	in := r.inside()
 	focused := m.focus == responsePane
+	title := m.responseTitle()
+	tabs := m.response.Tabs(m.tabsWidth(in.w))
+	lines := strings.Split(m.response.View(in.w, in.h, focused), "\n")
+	return m.theme.box(title, tabs, lines, r.w, r.h, focused)
+}
+
+func (m *Model) responseTitle() string {
 	title := "3 " + m.response.Title()
 	if m.call != nil && m.method != nil && m.call.Method().FullName() != m.method.FullName() {
 		title += " of " + termtext.Line(string(m.call.Method().Name()))
 	}
-	tabs := m.response.Tabs(max(0, in.w-ansi.StringWidth(title)-4))
-	lines := strings.Split(m.response.View(in.w, in.h, focused), "\n")
-	return m.theme.box(title, tabs, lines, r.w, r.h, focused)
+	return title
+}
+
+// tabsWidth is how many cells the title leaves for the tabs.
+func (m *Model) tabsWidth(width int) int {
+	return max(0, width-ansi.StringWidth(m.responseTitle())-6)
 }
 
 func (m *Model) drawDetail(r rect) string {
@@ -186,6 +196,7 @@ func (m *Model) cover(screen string) (covered string, cursor *tea.Cursor) {
 		lines[i] = " " + fit(l, w-4) + " "
 	}
 	left, top := (m.width-w)/2, max(1, (m.height-h)/3)
+	m.covered = rect{left, top, w, h}
 	rows := strings.Split(screen, "\n")
 	for i, l := range strings.Split(m.theme.box(title, "", lines, w, h, true), "\n") {
 		row := rows[top+i]
@@ -210,7 +221,7 @@ func (m *Model) cursor(l layout) *tea.Cursor {
 			return tea.NewCursor(in.x+x, in.y+y)
 		}
 	case inHeader, inHeaders:
-		if _, x, y := m.headers.view(in.w, nil, m.theme); y < in.h {
+		if _, x, y := m.headers.view(in.w, in.h, nil, m.theme); y < in.h {
 			return tea.NewCursor(in.x+min(x, in.w-1), in.y+y)
 		}
 	case inTree:

@@ -196,13 +196,17 @@ func (m *Model) startInput(s string, key bool) {
 // formClick chooses a row, and enters the one that was chosen.
 func (m *Model) formClick(y int) tea.Cmd {
 	at := m.form.top + y
-	if at < 0 || at >= len(m.rows()) || m.form.input != nil {
+	if m.form.writing() && at == m.form.chosen {
 		return nil
 	}
+	check, done := m.settle()
+	if !done || at < 0 || at >= len(m.rows()) {
+		return check
+	}
 	m.touch()
-	if at == m.form.chosen {
+	if at == m.form.chosen && check == nil {
 		return m.enterRow()
 	}
 	m.form.chosen = at
-	return nil
+	return check
 }

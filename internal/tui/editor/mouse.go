@@ -5,11 +5,16 @@ import tea "charm.land/bubbletea/v2"
 // wheelLines is how far one turn of the wheel scrolls.
 const wheelLines = 3
 
-// click puts the cursor at a cell of the last frame.
+// click puts the cursor at a cell of the last frame, or takes the completion there.
 func (m *Model) click(x, y int) tea.Cmd {
 	m.note = ""
 	if m.form.shown {
 		return m.formClick(y)
+	}
+	if o := m.screen.over; m.Completing() && o.covers(y) && x >= o.x && x < o.x+o.width {
+		m.popup.chosen = o.first + y - o.y
+		m.touch()
+		return m.accept()
 	}
 	b := &m.buffer
 	line := min(max(m.top+y, 0), len(b.lines)-1)

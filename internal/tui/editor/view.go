@@ -14,6 +14,7 @@ type screen struct {
 	x, y          int
 	visible       bool
 	gutter        int // cells before the text
+	over          overlay
 }
 
 // View draws the editor: exactly height lines, each of at most width cells.
@@ -78,6 +79,7 @@ func (m *Model) textView() string {
 	s.x, s.y = s.gutter+cell-m.left, b.at.line-m.top
 	s.visible = s.x >= s.gutter && s.x < s.width && s.y >= 0 && s.y < s.height
 	over := m.placePopup()
+	s.over = over
 	marks := m.marks()
 	var out strings.Builder
 	out.Grow(s.width * s.height * 2)
@@ -134,6 +136,7 @@ func (m *Model) writeGutter(out *strings.Builder, line int) {
 // An overlay is a popup with its place on the screen.
 type overlay struct {
 	x, y, width, chosen int
+	first               int // of the items of the popup
 	rows                []string
 }
 
@@ -148,7 +151,7 @@ func (m *Model) placePopup() overlay {
 	}
 	above, below := s.y, s.height-1-s.y
 	rows, chosen := m.popup.rows(s.width - s.gutter)
-	o := overlay{rows: rows, chosen: chosen, y: s.y + 1}
+	o := overlay{rows: rows, chosen: chosen, first: m.popup.top, y: s.y + 1}
 	room := below
 	if len(rows) > below && above > below {
 		room = above
@@ -156,7 +159,7 @@ func (m *Model) placePopup() overlay {
 	}
 	if len(rows) > room {
 		skip := min(max(chosen-room+1, 0), len(rows)-room)
-		o.rows, o.chosen = rows[skip:skip+room], chosen-skip
+		o.rows, o.chosen, o.first = rows[skip:skip+room], chosen-skip, o.first+skip
 	}
 	if len(o.rows) == 0 {
 		return overlay{}

@@ -137,11 +137,11 @@ func (m *Model) Expand() {
 		m.changed++
 		return
 	}
-	m.open()
+	m.Open()
 }
 
-// open shows the selected message in full.
-func (m *Model) open() {
+// Open shows the selected message in full.
+func (m *Model) Open() {
 	if m.call == nil || m.tab != Messages || m.snap.Next == 0 {
 		return
 	}
@@ -150,6 +150,12 @@ func (m *Model) open() {
 		m.choose(m.list.selected)
 	}
 	m.detail.open = true
+}
+
+// ScrollDetail scrolls what DetailView shows by n rows.
+func (m *Model) ScrollDetail(n int) {
+	m.changed++
+	m.detail.scroll(n)
 }
 
 // Back leaves a search, then the message in full. It reports whether there was
@@ -199,7 +205,7 @@ func (m *Model) SetTab(t Tab) {
 // Search begins to search in the text that is shown; in the list, in the selected
 // message.
 func (m *Model) Search() {
-	m.open()
+	m.Open()
 	d := m.document()
 	if d == nil {
 		return

@@ -3,7 +3,6 @@ package response
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"google.golang.org/grpc/codes"
 
@@ -210,15 +209,44 @@ func (m *Model) Title() string {
 	return "Response"
 }
 
+// names are those of the pages, the current one in brackets.
+func (m *Model) names() [tabs]string {
+	names := [tabs]string{"Messages", "Metadata", "Status", "Timing"}
+	names[m.tab] = "[" + names[m.tab] + "]"
+	return names
+}
+
+// ClickTabs turns to the page whose name is in the cell x of Tabs(width), or to the
+// next one where they do not all have a place.
+func (m *Model) ClickTabs(x, width int) {
+	shown := m.Tabs(width)
+	if x < 0 || x >= len(shown) {
+		return
+	}
+	names := m.names()
+	if shown != strings.Join(names[:], " ") {
+		m.NextTab()
+		return
+	}
+	for t, name := range names {
+		if x < len(name) {
+			m.SetTab(Tab(t))
+			return
+		}
+		if x -= len(name) + 1; x < 0 {
+			return // between two
+		}
+	}
+}
+
 // Tabs names the pages within width cells, the current one in brackets.
 func (m *Model) Tabs(width int) string {
-	names := [tabs]string{"Messages", "Metadata", "Status", "Timing"}
-	current := "[" + names[m.tab] + "]"
-	names[m.tab] = current
+	names := m.names()
 	all := strings.Join(names[:], " ")
-	if utf8.RuneCountInString(all) <= width {
+	if len(all) <= width {
 		return all
 	}
+	current := names[m.tab]
 	short := fmt.Sprintf("%s %d/%d", current, m.tab+1, tabs)
 	if len(short) <= width {
 		return short

@@ -19,6 +19,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health"
 	"google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/grpc/status"
@@ -445,6 +446,47 @@ func serveReference(t *testing.T, l net.Listener) (stop func()) {
 		_ = server.Shutdown(ctx)
 		<-served
 	}
+}
+
+// TestTerminalGuardedHealth opens a server that shows its schema to those alone who
+// have a token, by metadata that is typed, and sees the health of its services change.
+func TestTerminalGuardedHealth(t *testing.T) {
+	walk(t, func(t *testing.T, width, height int) {
+		server := grpc.NewServer(grpc.StreamInterceptor(func(srv any, stream grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+			md, _ := metadata.FromIncomingContext(stream.Context())
+			if token := md.Get("x-token"); len(token) != 1 || token[0] != "open sesame" {
+				return status.Error(codes.Unauthenticated, "who is there?")
+			}
+			return handler(srv, stream)
+		}))
+		states := health.NewServer()
+		grpc_health_v1.RegisterHealthServer(server, states)
+		reflection.Register(server)
+		address := serveOn(t, server)
+
+		s := terminal(t, width, height)
+		s.enter("grpcx tui --plaintext " + address)
+		s.see("enter  give metadata")
+		s.press("Enter")
+		s.see("Metadata")
+		s.write("x-token: open sesame")
+		s.press("Enter")
+		s.see("● SERVING")
+		s.see("grpc.health.v1.Health")
+		s.press("H")
+		s.match(`grpc\.health\.v1\.Health +SERVICE_UNKNOWN`)
+		states.SetServingStatus("grpc.health.v1.Health", grpc_health_v1.HealthCheckResponse_SERVING)
+		s.match(`grpc\.health\.v1\.Health +SERVING`)
+		states.SetServingStatus("grpc.health.v1.Health", grpc_health_v1.HealthCheckResponse_NOT_SERVING)
+		s.match(`grpc\.health\.v1\.Health +NOT_SERVING`)
+		s.match(`\d  grpc\.health\.v1\.Health  SERVING`)
+		if n := strings.Count(s.screen, "NOT_SERVING"); n != 2 { // what is, and the change
+			t.Errorf("NOT_SERVING is told %d times:\n%s", n, s.screen)
+		}
+		s.press("Escape")
+		s.until("the end of the view", func(screen string) bool { return !strings.Contains(screen, "Health of") })
+		s.leave()
+	})
 }
 
 // TestTerminalIsRestored ends the terminal UI by a signal.

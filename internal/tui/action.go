@@ -60,6 +60,8 @@ func requestActions() []action {
 func treeActions() []action {
 	return []action{
 		{[]string{"enter"}, inTree | inSearch, "open", "open the service, the method or the kept request", (*Model).open},
+		{[]string{"right", "l"}, inTree, "unfold", "show what is below the row, or go to the first of it", (*Model).unfold},
+		{[]string{"left", "h"}, inTree, "fold", "hide what is below the row, or go to what it is below of", (*Model).foldUp},
 		{[]string{"/"}, outside, "search", "search methods by any letters of their names", (*Model).search},
 		{[]string{"g"}, inTree, "generate", "generate a TypeScript client of the service", (*Model).askGenerate},
 		{[]string{"R"}, outside, "reconnect", "reconnect and read the schema again", (*Model).reconnect},

@@ -62,6 +62,12 @@ func (m *Model) meaning(a *action) string {
 	switch {
 	case a.short == "back" && m.backCancels():
 		return "cancel"
+	case a.short == "open" && m.link.state == failed:
+		return "try again"
+	case a.short == "open" && m.link.wantsCredentials():
+		return "give metadata"
+	case a.short == "open" && m.link.state == schemaless:
+		return "choose files"
 	case a.short == "hold" && m.running() && m.call.Snapshot().State == traffic.Held:
 		return "read on"
 	case a.short == "send" && m.method != nil && m.talking() && m.method.IsStreamingClient():
@@ -85,7 +91,8 @@ func (m *Model) prominent(at place) []string {
 	switch at {
 	case inTree:
 		if m.link.state != ready && m.link.state != connecting {
-			names = append(names, "reconnect", "connect to", "schema files", "quit")
+			names = append(names, "open", "reconnect", "connect to", "schema files", "quit", "metadata")
+			break
 		}
 		names = append(names, "open", "search")
 		if m.method != nil {

@@ -38,8 +38,12 @@ func named(t testing.TB, server *testserver.Server) Config {
 		target.Address = server.Addr()
 		session, err := connectPlain(ctx, target)
 		if session != nil {
-			session.Health = func(ctx context.Context, _ string, report func(Health)) error {
-				report(Health{State: "SERVING", Serving: true, Reached: true})
+			session.Health = func(ctx context.Context, service string, report func(Health)) error {
+				if strings.HasPrefix(service, "grpc.") {
+					report(Health{State: "SERVICE_UNKNOWN", Reached: true, Unknown: true})
+				} else {
+					report(Health{State: "SERVING", Serving: true, Reached: true})
+				}
 				<-ctx.Done()
 				return nil
 			}
@@ -58,6 +62,12 @@ func TestFrames(t *testing.T) {
 			s.see("SERVING")
 			s.until("all methods", func() bool { return s.m.tree.loaded == len(s.m.tree.services) })
 			s.golden("services-" + size.name)
+			s.press("H")
+			for _, health := range s.m.watched.services {
+				s.until("the health of "+health.name, func() bool { return health.told != "" })
+			}
+			s.golden("health-" + size.name)
+			s.press("esc")
 			s.press("/")
 			s.write("crea")
 			s.golden("search-" + size.name)
@@ -98,6 +108,8 @@ func TestStateFrames(t *testing.T) {
 		{"refused", nil, errors.New("connect 127.0.0.1:50051: connection refused")},
 		{"no-reflection", &Session{Transport: "plaintext", Close: func() {}},
 			fmt.Errorf("%w: %w", describe.ErrNoReflection, status.Error(codes.Unimplemented, "unknown service grpc.reflection.v1alpha.ServerReflection"))},
+		{"credentials", &Session{Transport: "plaintext", Close: func() {}},
+			fmt.Errorf("reflection: %w", status.Error(codes.Unauthenticated, "who is there?"))},
 		{"not-grpc", &Session{Transport: "plaintext", Close: func() {}},
 			fmt.Errorf("%w: %w", describe.ErrNoReflection, status.Error(codes.Unimplemented, "unexpected HTTP status code received from server: 404 (Not Found)"))},
 	} {

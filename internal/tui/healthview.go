@@ -140,7 +140,11 @@ func (v *healthView) text(m *Model, width int) []string {
 	names = min(names, width-columns)
 	var lines []string
 	for _, s := range rows {
-		lines = append(lines, fit(m.healthRow(s, names), width))
+		line := m.healthRow(s, names)
+		if width >= sinceWidth {
+			line += "  " + m.theme.dim.Render(s.since)
+		}
+		lines = append(lines, line)
 	}
 	if v.others > 0 {
 		lines = append(lines, m.theme.dim.Render(fmt.Sprintf("and %d more, which are not watched", v.others)))
@@ -170,5 +174,5 @@ func (m *Model) healthRow(s *serviceHealth, names int) string {
 		style = m.theme.dim
 	}
 	name := fit(shorten(termtext.Line(s.name), names), names)
-	return name + "  " + style.Render(fit(state, stateWidth)) + "  " + m.theme.dim.Render(s.since)
+	return name + "  " + style.Render(fit(state, stateWidth))
 }

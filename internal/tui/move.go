@@ -59,6 +59,16 @@ func (m *Model) search() tea.Cmd {
 	return nil
 }
 
+func (m *Model) unfold() tea.Cmd {
+	m.tree.unfold()
+	return nil
+}
+
+func (m *Model) foldUp() tea.Cmd {
+	m.tree.foldUp()
+	return nil
+}
+
 func to(p pane) func(*Model) tea.Cmd {
 	return func(m *Model) tea.Cmd {
 		m.focus, m.tree.typing = p, false

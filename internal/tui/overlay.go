@@ -198,6 +198,9 @@ func (p *prompt) draw(m *Model, width, height int) (title string, lines []string
 	return p.title, lines[:min(len(lines), height)], x + 2, 0
 }
 
+// maxPaged is more than the lines of any pager.
+const maxPaged = 1 << 20
+
 // pager shows lines to read.
 type pager struct {
 	title string
@@ -220,6 +223,8 @@ func (p *pager) key(m *Model, k tea.KeyPressMsg) tea.Cmd {
 		p.scroll(m, -max(1, p.rows-1))
 	case "home", "g":
 		p.top = 0
+	case "end", "G":
+		p.scroll(m, maxPaged)
 	}
 	return nil
 }

@@ -260,6 +260,51 @@ func (t *tree) fold(r row) {
 	t.top = max(t.top, last-t.height+1)
 }
 
+// below reports whether the row can have others below it, and whether they are shown.
+func (t *tree) below(r row) (can, open bool) {
+	for _, s := range t.sections {
+		if r.heading == s.name {
+			return true, s.open
+		}
+	}
+	return r.service != nil && r.method == nil, r.service != nil && r.service.open
+}
+
+// unfold shows what is below the selected row, or selects the first of it.
+func (t *tree) unfold() {
+	r, ok := t.selected()
+	can, open := t.below(r)
+	switch {
+	case !ok || !can:
+	case !open:
+		t.fold(r)
+	case t.at+1 < len(t.rows):
+		if can, _ := t.below(t.rows[t.at+1]); !can {
+			t.move(1)
+		}
+	}
+}
+
+// foldUp hides what is below the selected row, or selects the row that it is below of.
+func (t *tree) foldUp() {
+	r, ok := t.selected()
+	if !ok || t.searching() {
+		return
+	}
+	if can, open := t.below(r); can {
+		if open {
+			t.fold(r)
+		}
+		return
+	}
+	for i := t.at - 1; i >= 0; i-- {
+		if can, _ := t.below(t.rows[i]); can {
+			t.choose(i)
+			return
+		}
+	}
+}
+
 // view gives at most height lines of at most width cells, and the line that the
 // selected row is on.
 func (t *tree) view(width, height int, th theme) (lines []string, selected int) {

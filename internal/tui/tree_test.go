@@ -84,3 +84,32 @@ func TestSchemaAgain(t *testing.T) {
 		t.Errorf("selected is %+v, want a.C, open", r)
 	}
 }
+
+// TestFolding walks through the tree as left and right do.
+func TestFolding(t *testing.T) {
+	tr := tree{sections: []*section{{name: historySection}}}
+	tr.setServices([]protoreflect.FullName{"a.A", "a.B", "a.C", "a.D"})
+	tr.setMethods([]serviceMethods{{service: "a.B", methods: []describe.MethodInfo{{Name: "One"}, {Name: "Two"}}}})
+	tr.setSection(historySection, []kept{{name: "Kept"}})
+	tr.choose(1)
+	at := func(step string, move func(), want int, rows int) {
+		t.Helper()
+		if move(); tr.at != want || len(tr.rows) != rows {
+			t.Errorf("%s: row %d of %d, want %d of %d", step, tr.at, len(tr.rows), want, rows)
+		}
+	}
+	at("open", tr.unfold, 1, 7)
+	at("to the first method", tr.unfold, 2, 7)
+	at("no further", tr.unfold, 2, 7)
+	tr.move(1)
+	at("back to the service", tr.foldUp, 1, 7)
+	at("close", tr.foldUp, 1, 5)
+	at("no further", tr.foldUp, 1, 5)
+	tr.choose(4)
+	at("open the history", tr.unfold, 4, 6)
+	at("to what is kept", tr.unfold, 5, 6)
+	at("back to the history", tr.foldUp, 4, 6)
+	tr.choose(3)
+	at("open what has no methods", tr.unfold, 3, 6)
+	at("which has no first one", tr.unfold, 3, 6)
+}

@@ -3,6 +3,7 @@ package tui
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 
@@ -34,6 +35,7 @@ type link struct {
 	target  Target
 	session *Session
 	err     error
+	again   bool            // the user asked for it anew
 	ctx     context.Context // ends with the attempt, and what it began
 	cancel  context.CancelFunc
 	health  Health
@@ -118,6 +120,9 @@ func (m *Model) connected(msg connectedMsg) tea.Cmd {
 		return tea.Batch(m.watchHealth(), m.arrived())
 	}
 	m.tree.setServices(msg.services)
+	if m.link.again {
+		m.say(fmt.Sprintf("connected again: %d services", len(msg.services)))
+	}
 	return tea.Batch(m.loadMethods(msg.services), m.watchHealth(), m.resume())
 }
 

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"net"
+	"strings"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -70,5 +71,19 @@ func TestReflectionWantsCredentials(t *testing.T) {
 			s.press("ctrl+s")
 			s.see(`"status": "SERVING"`)
 		})
+	}
+}
+
+// TestReflectionWantsCredentialsLineByLine does the same without a screen.
+func TestReflectionWantsCredentialsLineByLine(t *testing.T) {
+	cfg := config(t, guarded(t, codes.Unauthenticated))
+	var out strings.Builder
+	if err := RunAccessible(t.Context(), cfg, strings.NewReader("metadata x-token: open sesame\nreconnect\nlist check\n"), &out); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"metadata NAME: VALUE gives credentials", "Connected to ", "grpc.health.v1.Health/Check"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("%q is not told:\n%s", want, out.String())
+		}
 	}
 }

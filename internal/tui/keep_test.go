@@ -199,6 +199,7 @@ func TestReconnect(t *testing.T) {
 	s.press("R")
 	s.until("the schema", func() bool { return s.m.link.state == ready && s.m.picking == nil })
 	s.see(`"name": "kept"`)
+	s.see("connected again: 12 services")
 }
 
 func TestStaleResultsAreDropped(t *testing.T) {

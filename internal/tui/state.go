@@ -77,7 +77,9 @@ func (m *Model) reconnect() tea.Cmd {
 	if m.link.state == unaddressed {
 		return m.askAddress()
 	}
-	return m.connect(m.link.target)
+	cmd := m.connect(m.link.target)
+	m.link.again = true
+	return cmd
 }
 
 // resume brings back what was open before a reconnect, with the schema of now.

@@ -135,6 +135,11 @@ func TestMouseInTheDetail(t *testing.T) {
 	if !s.m.response.Detail() {
 		t.Errorf("the message has not the keys:\n%s", s.frame)
 	}
+	s.clickOn(`>→   1`)
+	s.clickOn(`←   7`)
+	if s.m.response.Detail() || !strings.Contains(s.frame, ">←   7") {
+		t.Errorf("a click does not choose from the list:\n%s", s.frame)
+	}
 }
 
 // TestMouseWithoutATree clicks where there is no tree, whatever requests are kept.

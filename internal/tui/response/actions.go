@@ -323,6 +323,7 @@ func (m *Model) Update(msg tea.Msg) tea.Cmd {
 			m.typeText(msg.Content)
 		}
 	case tea.MouseWheelMsg:
+		m.leaveBeside()
 		switch msg.Button {
 		case tea.MouseWheelUp:
 			m.move(-3)
@@ -330,9 +331,17 @@ func (m *Model) Update(msg tea.Msg) tea.Cmd {
 			m.move(3)
 		}
 	case tea.MouseClickMsg:
+		m.leaveBeside()
 		m.click(msg.Y)
 	}
 	return nil
+}
+
+// leaveBeside gives the list the keys, where it is shown beside the message in full.
+func (m *Model) leaveBeside() {
+	if m.Detail() && m.detail.beside {
+		m.Expand()
+	}
 }
 
 func (m *Model) typeKey(key tea.KeyPressMsg) {

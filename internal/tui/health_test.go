@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -28,6 +29,14 @@ func TestServerGone(t *testing.T) {
 	_ = server.Shutdown(ctx)
 	s.press("ctrl+s")
 	s.see("✗ UNAVAILABLE  plaintext")
+}
+
+// TestLongAddress holds that the health of the server is seen whatever its address.
+func TestLongAddress(t *testing.T) {
+	cfg := config(t, "grpc://a-server.with-a-long-name.example.com:50051")
+	cfg.Connect = func(context.Context, Target) (*Session, error) { return nil, errors.New("refused") }
+	s := newTerminal(t, cfg, 40, 10)
+	s.see("grpcx  grpc://a-serve…  ✗ not connected")
 }
 
 // TestFilesBesideKeptRequests holds that enter offers schema files where it says

@@ -60,7 +60,8 @@ func (m *Model) panes(l layout) string {
 	return beside(blocks[treePane], blocks[requestPane]+"\n"+blocks[responsePane])
 }
 
-// header tells where we are connected to, and how the server is.
+// header tells where we are connected to, and how the server is. Of an address that
+// is long the end is left out, and the rest where it has no room.
 func (m *Model) header(width int) string {
 	var state string
 	th := m.theme
@@ -74,9 +75,13 @@ func (m *Model) header(width int) string {
 	default:
 		state = m.healthSign()
 	}
-	left := " grpcx  " + th.title.Render(termtext.Line(m.link.target.Address)) + "  " + state
+	const name = " grpcx  "
+	address := ansi.Truncate(termtext.Line(m.link.target.Address), max(8, width-len(name)-2-ansi.StringWidth(state)), "…")
+	left := name + th.title.Render(address) + "  " + state
 	if s := m.link.session; s != nil && s.Transport != "" {
-		left += "  " + termtext.Line(s.Transport)
+		if with := left + "  " + termtext.Line(s.Transport); ansi.StringWidth(with) <= width {
+			left = with
+		}
 	}
 	right := ""
 	if m.cfg.Environment != "" {

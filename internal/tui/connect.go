@@ -93,6 +93,7 @@ func (m *Model) disconnect() {
 	if m.link.cancel != nil {
 		m.link.cancel()
 	}
+	m.number++ // what was asked of this server's schema is stale
 	if m.link.session != nil {
 		m.sessions.drop(m.link.session)
 		m.link.session = nil
@@ -113,9 +114,11 @@ func (m *Model) connected(msg connectedMsg) tea.Cmd {
 		m.link.health = Health{State: "connected", Reached: true}
 	case msg.session == nil:
 		m.link.state = failed
+		m.picking, m.typed = nil, nil
 		return m.arrived()
 	default:
 		m.link.state = schemaless
+		m.picking, m.typed = nil, nil
 		m.link.health = Health{State: "connected", Reached: true}
 		return tea.Batch(m.watchHealth(), m.arrived())
 	}

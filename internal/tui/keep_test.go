@@ -202,6 +202,22 @@ func TestReconnect(t *testing.T) {
 	s.see("connected again: 12 services")
 }
 
+// TestReconnectWhileAMethodOpens reconnects when a method was chosen whose schema is
+// not there yet. It is opened from the new schema, with what was typed ahead.
+func TestReconnectWhileAMethodOpens(t *testing.T) {
+	s := reference(t, 80, 24)
+	s.open("CreateUser")
+	s.start(s.m.take(Request{Method: "userservice.UserService/GetUser", Messages: []string{"{}"}}, false))
+	s.press("home", "right", "enter")
+	late := foundMsg{number: s.m.number, method: s.m.method}
+	s.start(s.m.reconnect())
+	s.send(late)
+	s.until("the method", func() bool { return s.m.link.state == ready && s.m.picking == nil })
+	if got := string(s.m.method.Name()); got != "GetUser" || !strings.Contains(s.m.editor.Text(), "\n") {
+		t.Errorf("%s is open with %q", got, s.m.editor.Text())
+	}
+}
+
 func TestStaleResultsAreDropped(t *testing.T) {
 	s := reference(t, 80, 24)
 	number := s.m.link.number

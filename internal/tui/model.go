@@ -48,7 +48,7 @@ type Model struct {
 	picking   *pick                         // a method on its way
 	typed     []tea.Msg                     // for its editor
 	awaiting  bool                          // the search's first method is to be opened when it is known
-	number    int                           // of the latest pick
+	number    int                           // of the latest pick or link
 	editor    *editor.Model
 	drafts    drafts // of the other methods
 	headers   headers

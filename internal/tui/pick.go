@@ -14,7 +14,6 @@ import (
 // pick is a method that was chosen, and what its request begins with. The schema
 // of its messages may still have to be asked for.
 type pick struct {
-	number  int
 	path    string // pkg.Service/Method
 	request *Request
 	send    bool // as soon as it is there
@@ -85,13 +84,12 @@ func (m *Model) pick(p pick) tea.Cmd {
 		return nil
 	}
 	m.number++
-	p.number = m.number
 	m.picking, m.typed = &p, nil
 	m.focus, m.asHeaders = requestPane, false
-	ctx, source := m.link.ctx, m.link.session.Source
+	number, ctx, source := m.number, m.link.ctx, m.link.session.Source
 	return func() tea.Msg {
 		method, err := findMethod(ctx, source, p.path)
-		return foundMsg{number: p.number, method: method, err: err}
+		return foundMsg{number: number, method: method, err: err}
 	}
 }
 
@@ -110,7 +108,7 @@ func findMethod(ctx context.Context, source describe.Source, path string) (proto
 // found opens the request that was picked and types what came ahead of it.
 func (m *Model) found(msg foundMsg) tea.Cmd {
 	p := m.picking
-	if p == nil || msg.number != p.number {
+	if p == nil || msg.number != m.number {
 		return nil
 	}
 	typed := m.typed

@@ -82,9 +82,15 @@ func (m *Model) reconnect() tea.Cmd {
 	return cmd
 }
 
-// resume brings back what was open before a reconnect, with the schema of now.
+// resume brings back what was open before a reconnect, or was about to be, with the
+// schema of now.
 func (m *Model) resume() tea.Cmd {
-	if m.method == nil {
+	if p, typed := m.picking, m.typed; p != nil {
+		cmd := m.pick(*p)
+		m.typed = typed
+		return cmd
+	}
+	if m.method == nil || m.awaiting {
 		return nil
 	}
 	text, focus, asHeaders := m.editor.Text(), m.focus, m.asHeaders

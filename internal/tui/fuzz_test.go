@@ -17,7 +17,7 @@ import (
 var fuzzKeys = []string{
 	"enter", "esc", "tab", "shift+tab", "up", "down", "left", "right", "pgup", "pgdown", "home", "end", "backspace", "delete", "space",
 	"ctrl+s", "ctrl+d", "ctrl+r", "ctrl+t", "ctrl+z", "ctrl+y", "ctrl+_", "ctrl+@", "ctrl+f", "ctrl+g", "ctrl+k", "ctrl+u", "ctrl+w", "f1", "f2", "f3",
-	"j", "k", "g", "G", "f", "p", "[", "]", "n", "N", "x", "y", "1", "2", "3", "/", ":", "?", "z", "%", "m", "a", "d", ".", "Y", "U", "R", "H",
+	"j", "k", "h", "l", "g", "G", "f", "p", "[", "]", "n", "N", "x", "y", "1", "2", "3", "/", ":", "?", "z", "%", "m", "a", "d", ".", "Y", "U", "R", "H",
 	"{", "}", `"`, ",", "e", "é", "漢", "\u202e", "0",
 }
 
@@ -75,9 +75,9 @@ func (s *terminal) wild(random *rand.Rand) {
 	case 1:
 		s.send(tea.PasteMsg{Content: "a\r\n\x1b[31m{\"x\": \u202e\t漢}"})
 	case 2:
-		s.send(tea.MouseClickMsg{X: random.IntN(300), Y: random.IntN(100), Button: tea.MouseLeft})
+		s.send(tea.MouseClickMsg{X: random.IntN(s.m.width + 2), Y: random.IntN(s.m.height + 2), Button: tea.MouseLeft})
 	case 3:
-		s.send(tea.MouseWheelMsg{X: random.IntN(300), Y: random.IntN(100), Button: tea.MouseWheelDown})
+		s.send(tea.MouseWheelMsg{X: random.IntN(s.m.width + 2), Y: random.IntN(s.m.height + 2), Button: tea.MouseWheelDown})
 	default:
 		s.press(fuzzKeys[random.IntN(len(fuzzKeys))])
 	}

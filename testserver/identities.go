@@ -13,7 +13,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/goccy/go-yaml/ast"
+	"go.yaml.in/yaml/v4"
 )
 
 const (
@@ -78,25 +78,25 @@ func parseIdentities(text []byte, known func(method string) bool) (*identities, 
 	if err != nil {
 		return nil, err
 	}
-	if body == nil || body.Type() == ast.NullType {
+	if body == nil {
 		return ids, nil
 	}
-	each := func(read func(ast.Node) error) func(ast.Node) error {
-		return func(n ast.Node) error { return yamlItems(n, read) }
+	each := func(read func(*yaml.Node) error) func(*yaml.Node) error {
+		return func(n *yaml.Node) error { return yamlItems(n, read) }
 	}
-	return ids, yamlFields(body, map[string]func(ast.Node) error{
+	return ids, yamlFields(body, map[string]func(*yaml.Node) error{
 		"users":        each(ids.readUser),
 		"api_keys":     each(ids.readAPIKey),
 		"certificates": each(ids.readCertificate),
 		"signing_keys": each(ids.readSigningKey),
-		"rules":        func(n ast.Node) error { return ids.readRules(n, known) },
+		"rules":        func(n *yaml.Node) error { return ids.readRules(n, known) },
 	})
 }
 
-func (ids *identities) readUser(n ast.Node) error {
+func (ids *identities) readUser(n *yaml.Node) error {
 	var u listedUser
 	var name string
-	err := yamlFields(n, u.fields(map[string]func(ast.Node) error{
+	err := yamlFields(n, u.fields(map[string]func(*yaml.Node) error{
 		"username":      yamlInto(&name, badIdentityText),
 		"password_hash": yamlInto(&u.hash, badHash),
 	}))
@@ -116,12 +116,12 @@ func (ids *identities) readUser(n ast.Node) error {
 	return nil
 }
 
-func (ids *identities) readAPIKey(n ast.Node) error {
+func (ids *identities) readAPIKey(n *yaml.Node) error {
 	var k apiKey
 	var sum []byte
-	err := yamlFields(n, k.fields(map[string]func(ast.Node) error{
+	err := yamlFields(n, k.fields(map[string]func(*yaml.Node) error{
 		"name": yamlInto(&k.name, badIdentityText),
-		"sha256": func(n ast.Node) error {
+		"sha256": func(n *yaml.Node) error {
 			text, err := yamlText(n)
 			if err != nil {
 				return err
@@ -131,7 +131,7 @@ func (ids *identities) readAPIKey(n ast.Node) error {
 			}
 			return nil
 		},
-		"expires": func(n ast.Node) error {
+		"expires": func(n *yaml.Node) error {
 			text, err := yamlText(n)
 			if err != nil {
 				return err
@@ -157,18 +157,18 @@ func (ids *identities) readAPIKey(n ast.Node) error {
 	return nil
 }
 
-func (ids *identities) readCertificate(n ast.Node) error {
+func (ids *identities) readCertificate(n *yaml.Node) error {
 	var id identity
 	var names []string
-	name := func(kind string) func(ast.Node) error {
-		return func(n ast.Node) error {
+	name := func(kind string) func(*yaml.Node) error {
+		return func(n *yaml.Node) error {
 			var text string
 			err := yamlInto(&text, badIdentityText)(n)
 			names = append(names, certName(kind, text))
 			return err
 		}
 	}
-	err := yamlFields(n, id.fields(map[string]func(ast.Node) error{
+	err := yamlFields(n, id.fields(map[string]func(*yaml.Node) error{
 		"uri": name("uri"), "dns": name("dns"), "common_name": name("common_name"),
 	}))
 	if err != nil {
@@ -185,7 +185,7 @@ func (ids *identities) readCertificate(n ast.Node) error {
 	return nil
 }
 
-func (ids *identities) readSigningKey(n ast.Node) error {
+func (ids *identities) readSigningKey(n *yaml.Node) error {
 	text, err := yamlText(n)
 	if err != nil {
 		return err
@@ -202,8 +202,8 @@ func (ids *identities) readSigningKey(n ast.Node) error {
 	return nil
 }
 
-func (ids *identities) readRules(n ast.Node, known func(string) bool) error {
-	return yamlEntries(n, func(key string, k, v ast.Node) error {
+func (ids *identities) readRules(n *yaml.Node, known func(string) bool) error {
+	return yamlEntries(n, func(key string, k, v *yaml.Node) error {
 		method := "/" + strings.TrimPrefix(key, "/")
 		if !known(method) {
 			return yamlErrorf(k, "unknown method %q, want package.Service/Method", shorten(key))
@@ -218,9 +218,9 @@ func (ids *identities) readRules(n ast.Node, known func(string) bool) error {
 }
 
 // fields adds the readers of what every kind of entry has.
-func (i *identity) fields(more map[string]func(ast.Node) error) map[string]func(ast.Node) error {
+func (i *identity) fields(more map[string]func(*yaml.Node) error) map[string]func(*yaml.Node) error {
 	more["user_id"] = yamlInto(&i.UserID, badIdentityText)
-	more["roles"] = func(n ast.Node) (err error) {
+	more["roles"] = func(n *yaml.Node) (err error) {
 		i.Roles, err = yamlRoles(n)
 		return err
 	}
@@ -239,9 +239,9 @@ func (i *identity) or(userID, role string) identity {
 	return id
 }
 
-func yamlRoles(n ast.Node) ([]string, error) {
+func yamlRoles(n *yaml.Node) ([]string, error) {
 	roles := []string{}
-	err := yamlItems(n, func(n ast.Node) error {
+	err := yamlItems(n, func(n *yaml.Node) error {
 		var role string
 		if err := yamlInto(&role, badIdentityText)(n); err != nil {
 			return err

@@ -92,7 +92,7 @@ func TestWrongIdentities(t *testing.T) {
 		"users:\n  - password: " + secret:              `2:5: unknown key "password", want one of password_hash, roles, user_id, username`,
 		"users:\n  - username: [a]":                    `2:15: want a text`,
 		"users:\n  - username: true":                   `2:15: want a text`,
-		"users:\n  - username:":                        `2:15: want a text`,
+		"users:\n  - username:":                        `2:14: want a text`,
 		"users:\n  - username: ''":                     `2:15: want 1 to 256 bytes of text`,
 		`users: [{username: "a\u0000"}]`:               `1:20: want 1 to 256 bytes of text`,
 		"users: [{username: a, username: b":            `1:`,

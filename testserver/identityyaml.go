@@ -1,19 +1,20 @@
 package testserver
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 	"strings"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	yamllexer "github.com/goccy/go-yaml/lexer"
-	yamlparser "github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
+	"go.yaml.in/yaml/v4"
 )
 
-const maxYAMLDepth = 32
+const (
+	maxYAMLDepth = 32
+	tooDeep      = "nested too deeply"
+)
 
 // yamlError says what is wrong at a place of a document, without quoting what
 // stands there: it may be a secret.
@@ -24,81 +25,78 @@ type yamlError struct {
 
 func (e *yamlError) Error() string { return fmt.Sprintf("%d:%d: %s", e.line, e.column, e.reason) }
 
-func yamlErrorf(n ast.Node, format string, args ...any) error {
-	e := &yamlError{line: 1, column: 1, reason: fmt.Sprintf(format, args...)}
-	if m, ok := n.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
-		n = m.Values[0].Key // the token of a block mapping is its first colon
-	}
-	if n != nil {
-		if t := n.GetToken(); t != nil && t.Position != nil {
-			e.line, e.column = t.Position.Line, t.Position.Column
-		}
-	}
-	return e
+func yamlErrorf(n *yaml.Node, format string, args ...any) error {
+	return &yamlError{n.Line, n.Column, fmt.Sprintf(format, args...)}
 }
 
-// parseYAML returns the only document of text, nil if there is none. It has no
-// anchors, aliases, tags or merge keys: what reads it knows plain mappings,
-// sequences and scalars only.
-func parseYAML(text []byte) (body ast.Node, err error) {
+// yamlDepth bounds what the parser descends into.
+type yamlDepth struct{}
+
+func (yamlDepth) CheckDepth(depth int, _ *yaml.DepthContext) error {
+	if depth > maxYAMLDepth {
+		return errors.New(tooDeep)
+	}
+	return nil
+}
+
+func (yamlDepth) CheckAlias(int, int) error { return nil }
+
+// parseYAML returns the only document of text, nil if there is none. Those who read
+// it know plain mappings, sequences and scalars only: no anchors, aliases, tags and
+// merge keys.
+func parseYAML(text []byte) (body *yaml.Node, err error) {
 	// The parser is not ours, and a file is no reason to end the program.
 	defer func() {
 		if p := recover(); p != nil {
 			body, err = nil, &yamlError{1, 1, "the YAML cannot be parsed"}
 		}
 	}()
-	tokens := yamllexer.Tokenize(string(text))
-	if err := checkYAMLDepth(tokens); err != nil {
+	loader, err := yaml.NewLoader(bytes.NewReader(text), yaml.WithPlugin(yamlDepth{}))
+	if err != nil {
 		return nil, err
 	}
-	file, err := yamlparser.Parse(tokens, 0, yamlparser.AllowDuplicateMapKey())
-	if err != nil {
-		e := &yamlError{1, 1, "the YAML cannot be parsed"}
-		if syntax, ok := errors.AsType[*yaml.SyntaxError](err); ok && syntax.Token != nil && syntax.Token.Position != nil {
-			e.line, e.column = syntax.Token.Position.Line, syntax.Token.Position.Column
+	for {
+		var document yaml.Node
+		err := loader.Load(&document)
+		if errors.Is(err, io.EOF) {
+			return body, nil
 		}
-		return nil, e
+		if err != nil {
+			return nil, yamlSyntaxError(err)
+		}
+		n := document.Content[0]
+		switch {
+		case n.Tag == "!!null":
+		case body != nil:
+			return nil, yamlErrorf(n, "a second document begins here")
+		default:
+			body = n
+		}
 	}
-	for _, d := range file.Docs {
-		if d.Body == nil {
-			continue
-		}
-		if body != nil {
-			return nil, yamlErrorf(d.Body, "a second document begins here")
-		}
-		body = d.Body
-	}
-	return body, nil
 }
 
-// checkYAMLDepth refuses what the parser would descend into too deeply: it has
-// no limit of its own.
-func checkYAMLDepth(tokens token.Tokens) error {
-	flow, line, inLine := 0, 0, 0
-	for _, t := range tokens {
-		if t.Position.Line != line {
-			line, inLine = t.Position.Line, 0
-		}
-		switch t.Type {
-		case token.SequenceStartType, token.MappingStartType:
-			flow++
-		case token.SequenceEndType, token.MappingEndType:
-			flow--
-		case token.SequenceEntryType, token.MappingKeyType, token.TagType, token.AnchorType:
-			inLine++
-		}
-		if flow > maxYAMLDepth || inLine > maxYAMLDepth || t.Position.IndentNum > 2*maxYAMLDepth {
-			return &yamlError{line, t.Position.Column, "nested too deeply"}
+// yamlSyntaxError is about text that is no YAML. The parser's message may quote it.
+func yamlSyntaxError(err error) error {
+	e := &yamlError{1, 1, "the YAML cannot be parsed"}
+	if syntax, ok := errors.AsType[*yaml.LoadError](err); ok {
+		e.line, e.column = max(1, syntax.Mark.Line), max(1, syntax.Mark.Column)
+		if syntax.Message == tooDeep {
+			e.reason = syntax.Message
 		}
 	}
-	return nil
+	return e
+}
+
+// isPlain tells a value of a kind that has no anchor and no tag.
+func isPlain(n *yaml.Node, kind yaml.Kind) bool {
+	return n.Kind == kind && n.Anchor == "" && n.Style&yaml.TaggedStyle == 0
 }
 
 // yamlFields calls the function of each key of a mapping with its value. Unknown
 // keys and keys that come twice are errors.
-func yamlFields(n ast.Node, fields map[string]func(ast.Node) error) error {
+func yamlFields(n *yaml.Node, fields map[string]func(*yaml.Node) error) error {
 	seen := map[string]bool{}
-	return yamlEntries(n, func(key string, k, v ast.Node) error {
+	return yamlEntries(n, func(key string, k, v *yaml.Node) error {
 		read, ok := fields[key]
 		switch {
 		case !ok:
@@ -112,22 +110,17 @@ func yamlFields(n ast.Node, fields map[string]func(ast.Node) error) error {
 }
 
 // yamlEntries calls each for every entry of a mapping, in order.
-func yamlEntries(n ast.Node, each func(key string, k, v ast.Node) error) error {
-	var values []*ast.MappingValueNode
-	switch n := n.(type) {
-	case *ast.MappingNode:
-		values = n.Values
-	case *ast.MappingValueNode:
-		values = []*ast.MappingValueNode{n}
-	default:
+func yamlEntries(n *yaml.Node, each func(key string, k, v *yaml.Node) error) error {
+	if !isPlain(n, yaml.MappingNode) {
 		return yamlErrorf(n, "want a mapping")
 	}
-	for _, v := range values {
-		key, err := yamlText(v.Key)
+	for i := 0; i < len(n.Content); i += 2 {
+		k := n.Content[i]
+		key, err := yamlText(k)
 		if err != nil {
-			return yamlErrorf(v.Key, "want a plain key")
+			return yamlErrorf(k, "want a plain key")
 		}
-		if err := each(key, v.Key, v.Value); err != nil {
+		if err := each(key, k, n.Content[i+1]); err != nil {
 			return err
 		}
 	}
@@ -135,12 +128,11 @@ func yamlEntries(n ast.Node, each func(key string, k, v ast.Node) error) error {
 }
 
 // yamlItems calls each for every item of a sequence, in order.
-func yamlItems(n ast.Node, each func(ast.Node) error) error {
-	list, ok := n.(*ast.SequenceNode)
-	if !ok {
+func yamlItems(n *yaml.Node, each func(*yaml.Node) error) error {
+	if !isPlain(n, yaml.SequenceNode) {
 		return yamlErrorf(n, "want a sequence")
 	}
-	for _, item := range list.Values {
+	for _, item := range n.Content {
 		if err := each(item); err != nil {
 			return err
 		}
@@ -149,21 +141,19 @@ func yamlItems(n ast.Node, each func(ast.Node) error) error {
 }
 
 // yamlText returns a scalar as it is written; a number needs no quotes.
-func yamlText(n ast.Node) (string, error) {
-	switch n := n.(type) {
-	case *ast.StringNode:
-		return n.Value, nil
-	case *ast.LiteralNode:
-		return n.Value.Value, nil
-	case *ast.IntegerNode, *ast.FloatNode:
-		return n.GetToken().Value, nil
+func yamlText(n *yaml.Node) (string, error) {
+	if isPlain(n, yaml.ScalarNode) {
+		switch n.Tag {
+		case "!!str", "!!int", "!!float", "!!timestamp":
+			return n.Value, nil
+		}
 	}
 	return "", yamlErrorf(n, "want a text")
 }
 
 // yamlInto returns a reader of a text that check, if any, has nothing against.
-func yamlInto(to *string, check func(string) string) func(ast.Node) error {
-	return func(n ast.Node) error {
+func yamlInto(to *string, check func(string) string) func(*yaml.Node) error {
+	return func(n *yaml.Node) error {
 		text, err := yamlText(n)
 		if err != nil {
 			return err

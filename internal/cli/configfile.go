@@ -7,16 +7,13 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	yamllexer "github.com/goccy/go-yaml/lexer"
-	yamlparser "github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
+	"go.yaml.in/yaml/v4"
 
 	"github.com/grpcx/grpcx/internal/message"
+	"github.com/grpcx/grpcx/internal/yamltext"
 )
 
-// Bounds of a configuration file: its parser has none of its own.
+// Bounds of a configuration file.
 const (
 	maxConfig      = 64 << 10
 	maxConfigDepth = 16
@@ -59,17 +56,8 @@ func readConfig(path string, groups []settingGroup) error {
 	return parseConfig(path, string(b), groups)
 }
 
-func parseConfig(path, content string, groups []settingGroup) (err error) {
-	f := &configFile{path: path, lines: strings.Split(content, "\n")}
-	// The parser is not ours, and a file is no reason to end the program.
-	defer func() {
-		if recover() != nil {
-			err = f.errorf(nil, 0, "the YAML cannot be parsed")
-		}
-	}()
-	if !utf8.ValidString(content) {
-		return f.errorf(nil, 0, "not UTF-8")
-	}
+func parseConfig(path, content string, groups []settingGroup) error {
+	f := &configFile{path: path, lines: strings.Split(strings.TrimPrefix(content, "\uFEFF"), "\n")}
 	entries, err := f.entries(content)
 	if err != nil {
 		return err
@@ -79,8 +67,8 @@ func parseConfig(path, content string, groups []settingGroup) (err error) {
 		settings[s.name] = s
 	}
 	seen := map[string]bool{}
-	for _, entry := range entries {
-		key := entry.Key.GetToken()
+	for i := 0; i < len(entries); i += 2 {
+		key, value := entries[i], entries[i+1]
 		s := settings[key.Value]
 		if s == nil {
 			e := f.errorf(key, 0, "unknown setting %s", strconv.Quote(shortened(key.Value)))
@@ -97,66 +85,58 @@ func parseConfig(path, content string, groups []settingGroup) (err error) {
 			return f.errorf(key, 0, "%s is set twice", s.name)
 		}
 		seen[s.name] = true
-		if err := f.apply(s, key, entry.Value); err != nil {
+		if err := f.apply(s, key, value); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// entries are the keys and values of the file's one mapping.
-func (f *configFile) entries(content string) ([]*ast.MappingValueNode, error) {
-	tokens := yamllexer.Tokenize(content)
-	depth := 0
-	for _, t := range tokens {
-		switch t.Type {
-		case token.SequenceStartType, token.MappingStartType:
-			depth++
-		case token.SequenceEndType, token.MappingEndType:
-			depth--
-		case token.AnchorType, token.AliasType, token.TagType, token.MergeKeyType:
-			return nil, f.errorf(t, 0, "anchors, aliases and tags are not for this file")
-		}
-		if depth > maxConfigDepth || t.Position.Column > maxConfig {
-			return nil, f.errorf(t, 0, "nested deeper than %d levels", maxConfigDepth)
-		}
+// entries are the keys and values of the file's one mapping, in turns.
+func (f *configFile) entries(content string) ([]*yaml.Node, error) {
+	root, err := yamltext.Parse([]byte(content), maxConfigDepth)
+	if syntax, ok := errors.AsType[*yamltext.Error](err); ok {
+		return nil, f.errorAt(syntax.Line, syntax.Column, 0, "%s", syntax.Message)
 	}
-	file, err := yamlparser.Parse(tokens, 0, yamlparser.AllowDuplicateMapKey())
 	if err != nil {
-		if syntax, ok := errors.AsType[*yaml.SyntaxError](err); ok {
-			return nil, f.errorf(syntax.Token, 0, "%s", syntax.Message)
-		}
-		return nil, f.errorf(nil, 0, "the YAML cannot be parsed")
+		return nil, f.errorAt(1, 1, 0, "%v", err)
 	}
-	var body ast.Node
-	for _, d := range file.Docs {
-		switch {
-		case d.Body == nil:
-		case body != nil:
-			return nil, f.errorf(tokenOr(d.Body, nil), 0, "a second document begins here")
-		default:
-			body = d.Body
-		}
-	}
-	switch n := body.(type) {
-	case nil:
+	if root == nil {
 		return nil, nil
-	case *ast.CommentGroupNode:
-		return nil, nil
-	case *ast.MappingNode:
-		return n.Values, nil
-	case *ast.MappingValueNode:
-		return []*ast.MappingValueNode{n}, nil
 	}
-	return nil, f.errorf(body.GetToken(), 0, "want settings, NAME: VALUE")
+	if n := notPlain(root); n != nil {
+		before, _, _ := strings.Cut(f.line(n.Line), f.rest(n.Line, n.Column))
+		if head, _, ok := strings.Cut(before, "&"+n.Anchor); ok && n.Anchor != "" {
+			n.Column = utf8.RuneCountInString(head) + 1
+		}
+		return nil, f.errorf(n, 0, "anchors, aliases and tags are not for this file")
+	}
+	if root.Kind != yaml.MappingNode {
+		return nil, f.errorf(root, 0, "want settings, NAME: VALUE")
+	}
+	return root.Content, nil
+}
+
+// notPlain is a node of n that has an anchor or a tag, or is an alias; nil: there
+// is none.
+func notPlain(n *yaml.Node) *yaml.Node {
+	if n.Anchor != "" || n.Kind == yaml.AliasNode || yamltext.Tagged(n) {
+		return n
+	}
+	for _, child := range n.Content {
+		if found := notPlain(child); found != nil {
+			return found
+		}
+	}
+	return nil
 }
 
 // apply gives a setting the value of node, unless a stronger source did already;
 // the value has to be sound all the same.
-func (f *configFile) apply(s *setting, key *token.Token, node ast.Node) error {
-	nodes := []ast.Node{node}
-	if sequence, ok := node.(*ast.SequenceNode); ok && s.value.takes()&yamlList != 0 {
-		nodes = sequence.Values
+func (f *configFile) apply(s *setting, key, node *yaml.Node) error {
+	nodes := []*yaml.Node{node}
+	if node.Kind == yaml.SequenceNode && s.value.takes()&yamlList != 0 {
+		nodes = node.Content
 	}
 	value := s.value
 	if s.given() {
@@ -165,31 +145,33 @@ func (f *configFile) apply(s *setting, key *token.Token, node ast.Node) error {
 	for _, n := range nodes {
 		text, kind := scalarOf(n)
 		if kind&s.value.takes()&^yamlList == 0 {
-			return f.errorf(tokenOr(n, key), 0, "%s: want %s, got %s", s.name, wanted(s.value), kindOf(n))
+			at := n
+			if isNull(n) {
+				at = key
+			}
+			return f.errorf(at, 0, "%s: want %s, got %s", s.name, wanted(s.value), kindOf(n))
 		}
 		if err := value.Set(text); err != nil {
 			return f.invalid(s, n, err)
 		}
 	}
 	if !s.given() {
-		s.from = source{fromFile, fmt.Sprintf("%s:%d", f.path, key.Position.Line)}
+		s.from = source{fromFile, fmt.Sprintf("%s:%d", f.path, key.Line)}
 	}
 	return nil
 }
 
 // invalid is about a value that does not parse. It points into the value where
 // the cause does.
-func (f *configFile) invalid(s *setting, n ast.Node, err error) error {
-	t := n.GetToken()
+func (f *configFile) invalid(s *setting, n *yaml.Node, err error) error {
 	offset, reason := 0, err.Error()
 	if e, ok := errors.AsType[*message.Error](err); ok {
 		reason = e.Msg
-		line := f.line(t.Position.Line)
-		if at := strings.Index(line, t.Value); at >= 0 && t.Type != token.LiteralType && t.Type != token.FoldedType {
-			offset = utf8.RuneCountInString(line[:at]) + utf8.RuneCountInString(t.Value[:min(int(e.Offset), len(t.Value))]) - (t.Position.Column - 1)
+		if before, _, ok := strings.Cut(f.rest(n.Line, n.Column), n.Value); ok {
+			offset = utf8.RuneCountInString(before) + utf8.RuneCountInString(n.Value[:min(int(e.Offset), len(n.Value))])
 		}
 	}
-	return f.errorf(t, offset, "%s: %s", s.name, reason)
+	return f.errorf(n, offset, "%s: %s", s.name, reason)
 }
 
 func (f *configFile) line(n int) string {
@@ -199,19 +181,38 @@ func (f *configFile) line(n int) string {
 	return strings.TrimRight(f.lines[n-1], "\r")
 }
 
-// errorf is an error about what stands characters after the beginning of t; nil
-// is the beginning of the file. The line is shown up to the end of t: what is
-// after an unknown key may be a secret.
-func (f *configFile) errorf(t *token.Token, after int, format string, args ...any) *message.Error {
-	e := &message.Error{Source: f.path, Line: 1, Col: 1, Msg: fmt.Sprintf(format, args...)}
-	if t == nil || t.Position == nil {
-		return e
+// rest is a line from a column on.
+func (f *configFile) rest(line, column int) string {
+	runes := []rune(f.line(line))
+	return string(runes[min(max(column-1, 0), len(runes)):])
+}
+
+// errorf is an error about what stands characters after the beginning of n. The
+// line is shown up to the end of n: what is after an unknown key may be a secret.
+func (f *configFile) errorf(n *yaml.Node, after int, format string, args ...any) *message.Error {
+	rest := f.rest(n.Line, n.Column)
+	width := 1
+	switch {
+	case n.Kind != yaml.ScalarNode || n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+	case strings.HasPrefix(rest, n.Value):
+		width = utf8.RuneCountInString(n.Value)
+	default: // in quotes, or on several lines
+		if before, _, ok := strings.Cut(rest, n.Value); ok {
+			rest = before + n.Value + "'"
+		}
+		width = utf8.RuneCountInString(rest)
 	}
-	e.Line, e.Col = t.Position.Line, t.Position.Column+after
-	line := []rune(f.line(e.Line))
-	end := min(len(line), t.Position.Column-1+utf8.RuneCountInString(strings.TrimSpace(t.Origin)))
-	at := min(max(e.Col-1, 0), end)
-	e.Snippet, e.Caret = snippet(string(line[:end]), len(string(line[:at])))
+	return f.errorAt(n.Line, n.Column+after, max(width-after, 0), format, args...)
+}
+
+// errorAt is an error about a place; the line is shown up to width characters
+// after it.
+func (f *configFile) errorAt(line, column, width int, format string, args ...any) *message.Error {
+	e := &message.Error{Source: f.path, Line: line, Col: column, Msg: fmt.Sprintf(format, args...)}
+	runes := []rune(f.line(line))
+	at := min(max(column-1, 0), len(runes))
+	end := min(at+width, len(runes))
+	e.Snippet, e.Caret = snippet(string(runes[:end]), len(string(runes[:at])))
 	return e
 }
 
@@ -229,18 +230,20 @@ func snippet(line string, at int) (text string, caret int) {
 }
 
 // scalarOf is the text of a scalar and its kind, 0 for other nodes.
-func scalarOf(n ast.Node) (string, yamlKind) {
-	switch n := n.(type) {
-	case *ast.StringNode:
-		return n.Value, yamlText
-	case *ast.LiteralNode:
-		return n.Value.Value, yamlText
-	case *ast.IntegerNode, *ast.FloatNode:
-		return n.GetToken().Value, yamlNumber
-	case *ast.BoolNode:
-		return n.GetToken().Value, yamlBool
+func scalarOf(n *yaml.Node) (string, yamlKind) {
+	if n.Kind != yaml.ScalarNode {
+		return "", 0
 	}
-	return "", 0
+	kinds := map[yamltext.Kind]yamlKind{
+		yamltext.String: yamlText, yamltext.Int: yamlNumber, yamltext.Float: yamlNumber, yamltext.Bool: yamlBool,
+	}
+	kind, _ := yamltext.Scalar(n)
+	return n.Value, kinds[kind]
+}
+
+func isNull(n *yaml.Node) bool {
+	kind, _ := yamltext.Scalar(n)
+	return n.Kind == yaml.ScalarNode && kind == yamltext.Null
 }
 
 // wanted names what v takes for an error.
@@ -255,33 +258,16 @@ func wanted(v settingValue) string {
 }
 
 // kindOf names what n is for an error.
-func kindOf(n ast.Node) string {
-	switch n.(type) {
-	case nil, *ast.NullNode:
-		return "nothing; leave the line out for the default"
-	case *ast.SequenceNode:
+func kindOf(n *yaml.Node) string {
+	switch _, kind := scalarOf(n); {
+	case n.Kind == yaml.SequenceNode:
 		return "a list"
-	case *ast.MappingNode, *ast.MappingValueNode:
+	case n.Kind == yaml.MappingNode:
 		return "a mapping"
-	}
-	if _, kind := scalarOf(n); kind != 0 {
+	case kind != 0:
 		return kind.String()
 	}
-	return "something else"
-}
-
-// tokenOr is the token that n begins with, or else the key's.
-func tokenOr(n ast.Node, key *token.Token) *token.Token {
-	if m, ok := n.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
-		n = m.Values[0].Key // the token of a block mapping is its first colon
-	}
-	if m, ok := n.(*ast.MappingValueNode); ok {
-		n = m.Key
-	}
-	if n == nil || n.Type() == ast.NullType || n.GetToken() == nil {
-		return key
-	}
-	return n.GetToken()
+	return "nothing; leave the line out for the default"
 }
 
 // yamlString is s as a value in YAML, in quotes unless nothing can be mistaken.
@@ -289,22 +275,10 @@ func yamlString(s string) string {
 	plain := s != "" && !strings.ContainsFunc(s, func(r rune) bool {
 		return !strings.ContainsRune("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./-", r)
 	}) && strings.ContainsFunc(s[:1], func(r rune) bool { return r == '/' || r >= 'A' })
-	if _, kind := scalarOf(parseScalar(s, plain)); plain && kind == yamlText {
+	if kind, _ := yamltext.Plain(s); plain && kind == yamltext.String {
 		return s
 	}
 	return strconv.Quote(s)
-}
-
-// parseScalar is the node that a plain s is.
-func parseScalar(s string, plain bool) ast.Node {
-	if !plain {
-		return nil
-	}
-	file, err := yamlparser.ParseBytes([]byte(s), 0)
-	if err != nil || len(file.Docs) != 1 {
-		return nil
-	}
-	return file.Docs[0].Body
 }
 
 // shortened keeps a name of the input from filling the screen.

@@ -4,21 +4,19 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/goccy/go-yaml"
-	"github.com/goccy/go-yaml/ast"
-	yamllexer "github.com/goccy/go-yaml/lexer"
-	yamlparser "github.com/goccy/go-yaml/parser"
-	"github.com/goccy/go-yaml/token"
+	"go.yaml.in/yaml/v4"
+
+	"github.com/grpcx/grpcx/internal/yamltext"
 )
 
 // yamlConverter writes a YAML document as JSON.
 type yamlConverter struct {
 	out      []byte
 	marks    []yamlMark
-	anchors  map[string]ast.Node
-	open     map[string]bool // anchors being expanded
+	open     map[*yaml.Node]bool // anchors being expanded
 	depth    int
-	limit    int // of out: aliases can multiply a document
+	steps    int
+	limit    int // of out, and of steps: aliases can multiply a document
 	maxDepth int
 }
 
@@ -27,179 +25,134 @@ type yamlMark struct{ off, line, col int }
 
 // convert writes doc, nothing if it has no content. Errors are *Error with
 // line and column in doc.
-func (c *yamlConverter) convert(doc []byte) (err error) {
-	// The parser is not ours, and a message is no reason to end the program.
-	defer func() {
-		if r := recover(); r != nil {
-			err = &Error{Msg: "the YAML cannot be parsed", Line: 1, Col: 1}
-		}
-	}()
-	tokens := yamllexer.Tokenize(string(doc))
-	if err := c.checkDepth(tokens); err != nil {
-		return err
-	}
-	file, err := yamlparser.Parse(tokens, 0)
+func (c *yamlConverter) convert(doc []byte) error {
+	root, err := yamltext.Parse(doc, c.maxDepth)
 	if err != nil {
-		return yamlError(err)
-	}
-	var body ast.Node
-	for _, d := range file.Docs {
-		if d.Body == nil || d.Body.Type() == ast.DirectiveType {
-			continue
+		e := &Error{Msg: visible(err.Error()), Line: 1, Col: 1, err: err}
+		if syntax, ok := errors.AsType[*yamltext.Error](err); ok {
+			e.Msg, e.Line, e.Col = visible(syntax.Message), syntax.Line, syntax.Column
 		}
-		if body != nil {
-			return c.errorf(d.Body, "another document begins here without a \"---\" line")
-		}
-		body = d.Body
+		return e
 	}
-	if body == nil {
+	if root == nil {
 		return nil
 	}
-	c.anchors = map[string]ast.Node{}
-	c.open = map[string]bool{}
-	return c.node(body)
+	c.open = map[*yaml.Node]bool{}
+	return c.node(root)
 }
 
-// yamlError takes over a syntax error's message and place.
-func yamlError(err error) error {
-	e := &Error{Msg: "the YAML cannot be parsed", Line: 1, Col: 1, err: err}
-	var syntax *yaml.SyntaxError
-	if errors.As(err, &syntax) {
-		e.Msg = visible(syntax.Message)
-		if syntax.Token != nil && syntax.Token.Position != nil {
-			e.Line, e.Col = syntax.Token.Position.Line, syntax.Token.Position.Column
-		}
+func (c *yamlConverter) errorf(n *yaml.Node, format string, args ...any) error {
+	return &Error{Msg: fmt.Sprintf(format, args...), Line: n.Line, Col: n.Column}
+}
+
+// mark notes that what is written next comes from n.
+func (c *yamlConverter) mark(n *yaml.Node) {
+	c.marks = append(c.marks, yamlMark{len(c.out), n.Line, n.Column})
+}
+
+// enter goes down one level; leave comes back.
+func (c *yamlConverter) enter(n *yaml.Node) error {
+	if c.depth > 4*c.maxDepth {
+		return c.errorf(n, "nested deeper than %d levels", 4*c.maxDepth)
 	}
-	return e
+	c.depth++
+	return c.step(n)
 }
 
-// checkDepth refuses what the parser would descend into too deeply: it has no
-// limit of its own.
-func (c *yamlConverter) checkDepth(tokens token.Tokens) error {
-	flow, line, inLine := 0, 0, 0
-	for _, t := range tokens {
-		if t.Position.Line != line {
-			line, inLine = t.Position.Line, 0
-		}
-		switch t.Type {
-		case token.SequenceStartType, token.MappingStartType:
-			flow++
-		case token.SequenceEndType, token.MappingEndType:
-			flow--
-		case token.SequenceEntryType, token.MappingKeyType, token.TagType, token.AnchorType:
-			inLine++
-		}
-		if flow > c.maxDepth || inLine > c.maxDepth {
-			return &Error{Msg: fmt.Sprintf("nested deeper than %d levels", c.maxDepth), Line: line, Col: t.Position.Column}
-		}
+// step bounds the work, which merged aliases can multiply without writing anything.
+func (c *yamlConverter) step(n *yaml.Node) error {
+	if c.steps++; c.steps > c.limit {
+		return c.errorf(n, "aliases stand for more than %d values", c.limit)
 	}
 	return nil
 }
 
-func (c *yamlConverter) errorf(n ast.Node, format string, args ...any) error {
-	e := &Error{Msg: fmt.Sprintf(format, args...), Line: 1, Col: 1}
-	if t := n.GetToken(); t != nil && t.Position != nil {
-		e.Line, e.Col = t.Position.Line, t.Position.Column
-	}
-	return e
-}
-
-// mark notes that what is written next comes from n.
-func (c *yamlConverter) mark(n ast.Node) {
-	if m, ok := n.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
-		n = m.Values[0].Key // the token of a block mapping is its first colon
-	}
-	if t := n.GetToken(); t != nil && t.Position != nil {
-		c.marks = append(c.marks, yamlMark{len(c.out), t.Position.Line, t.Position.Column})
-	}
-}
+func (c *yamlConverter) leave() { c.depth-- }
 
 // node writes one value.
-func (c *yamlConverter) node(n ast.Node) error {
-	if c.depth > 4*c.maxDepth {
-		return c.errorf(n, "nested deeper than %d levels", 4*c.maxDepth)
-	}
+func (c *yamlConverter) node(n *yaml.Node) error {
 	if len(c.out) > c.limit {
 		return c.errorf(n, "aliases make the document longer than %d bytes", c.limit)
 	}
-	c.depth++
-	defer func() { c.depth-- }()
-	switch n := n.(type) {
-	case *ast.MappingNode:
-		c.mark(n)
+	if err := c.enter(n); err != nil {
+		return err
+	}
+	defer c.leave()
+	switch n.Kind {
+	case yaml.MappingNode:
 		return c.mapping(n)
-	case *ast.MappingValueNode:
-		c.mark(n.Key)
-		return c.mapping(&ast.MappingNode{BaseNode: n.BaseNode, Start: n.Start, Values: []*ast.MappingValueNode{n}})
-	case *ast.SequenceNode:
-		c.mark(n)
-		c.out = append(c.out, '[')
-		for i, v := range n.Values {
-			if i > 0 {
-				c.out = append(c.out, ',')
-			}
-			if err := c.node(v); err != nil {
-				return err
-			}
-		}
-		c.out = append(c.out, ']')
-		return nil
-	case *ast.AnchorNode:
-		if n.Value == nil {
-			return c.errorf(n, "the anchor has no value")
-		}
-		c.anchors[anchorName(n.Name)] = n.Value
-		return c.node(n.Value)
-	case *ast.AliasNode:
+	case yaml.SequenceNode:
+		return c.sequence(n)
+	case yaml.AliasNode:
 		return c.expand(n, c.node)
 	}
 	return c.scalar(n)
 }
 
-func anchorName(n ast.Node) string {
-	if n == nil || n.GetToken() == nil {
-		return ""
+// checkTag refuses tags of a mapping or a sequence that are not its own.
+func (c *yamlConverter) checkTag(n *yaml.Node, own string) error {
+	if yamltext.Tagged(n) && n.Tag != own && n.Tag != "!" {
+		return c.errorf(n, "tag %s is not supported", quote(n.Tag))
 	}
-	return n.GetToken().Value
+	return nil
+}
+
+func (c *yamlConverter) sequence(n *yaml.Node) error {
+	if err := c.checkTag(n, "!!seq"); err != nil {
+		return err
+	}
+	c.mark(n)
+	c.out = append(c.out, '[')
+	for i, v := range n.Content {
+		if i > 0 {
+			c.out = append(c.out, ',')
+		}
+		if err := c.node(v); err != nil {
+			return err
+		}
+	}
+	c.out = append(c.out, ']')
+	return nil
 }
 
 // expand has use take what an alias stands for.
-func (c *yamlConverter) expand(n *ast.AliasNode, use func(ast.Node) error) error {
-	name := anchorName(n.Value)
-	target := c.anchors[name]
+func (c *yamlConverter) expand(n *yaml.Node, use func(*yaml.Node) error) error {
+	target := yamltext.Target(n)
 	switch {
 	case target == nil:
-		return c.errorf(n, "unknown anchor %s", quote(name))
-	case c.open[name]:
-		return c.errorf(n, "anchor %s contains itself", quote(name))
+		return c.errorf(n, "unknown anchor %s", quote(n.Value))
+	case c.open[target]:
+		return c.errorf(n, "anchor %s contains itself", quote(n.Value))
 	}
-	c.open[name] = true
-	defer delete(c.open, name)
+	c.open[target] = true
+	defer delete(c.open, target)
 	return use(target)
 }
 
 // mapping writes a mapping, its own keys before those that it merges in.
-func (c *yamlConverter) mapping(n *ast.MappingNode) error {
+func (c *yamlConverter) mapping(n *yaml.Node) error {
+	if err := c.checkTag(n, "!!map"); err != nil {
+		return err
+	}
+	c.mark(n)
 	c.out = append(c.out, '{')
-	m := yamlMapping{first: true}
-	for _, v := range n.Values {
-		if v.Key.IsMergeKey() {
-			m.names = map[string]bool{}
-		}
-	}
-	for _, v := range n.Values {
-		if v.Key.IsMergeKey() {
+	m := yamlMapping{first: true, keys: make(map[string]*yaml.Node, len(n.Content)/2)}
+	var merge *yaml.Node // what stands after "<<:"
+	for i := 0; i < len(n.Content); i += 2 {
+		key, value := n.Content[i], n.Content[i+1]
+		if !yamltext.IsMerge(key) {
+			if err := c.entry(&m, key, value, false); err != nil {
+				return err
+			}
 			continue
 		}
-		if err := c.entry(&m, v, false); err != nil {
-			return err
+		if merge != nil {
+			return c.errorf(key, "mapping key %s already defined", quote(key.Value))
 		}
+		merge = value
 	}
-	for _, v := range n.Values {
-		if !v.Key.IsMergeKey() {
-			continue
-		}
-		if err := c.merge(&m, v.Value); err != nil {
+	if merge != nil {
+		if err := c.merge(&m, merge); err != nil {
 			return err
 		}
 	}
@@ -211,100 +164,86 @@ func (c *yamlConverter) mapping(n *ast.MappingNode) error {
 // yamlMapping is a mapping that is being written.
 type yamlMapping struct {
 	first bool
-	names map[string]bool // written so far; nil: nothing is merged in
+	keys  map[string]*yaml.Node // written so far
 }
 
 // entry writes one key and value. A merged key gives way to one that is there.
-func (c *yamlConverter) entry(m *yamlMapping, v *ast.MappingValueNode, merged bool) error {
-	name, err := c.key(v.Key)
+func (c *yamlConverter) entry(m *yamlMapping, k, v *yaml.Node, merged bool) error {
+	if err := c.step(k); err != nil {
+		return err
+	}
+	name, err := c.key(k)
 	if err != nil {
 		return err
 	}
-	if merged && m.names[name] {
-		return nil
+	if first := m.keys[name]; first != nil {
+		if merged {
+			return nil
+		}
+		return c.errorf(k, "mapping key %s already defined at [%d:%d]", quote(name), first.Line, first.Column)
 	}
-	if m.names != nil {
-		m.names[name] = true
-	}
+	m.keys[name] = k
 	if !m.first {
 		c.out = append(c.out, ',')
 	}
 	m.first = false
-	c.mark(v.Key)
+	c.mark(k)
 	c.out = append(appendJSONString(c.out, name), ':')
-	return c.node(v.Value)
+	return c.node(v)
 }
 
 // merge writes the entries of what stands after "<<:": a mapping, an alias of
 // one, or a sequence of those.
-func (c *yamlConverter) merge(m *yamlMapping, n ast.Node) error {
-	if c.depth > 4*c.maxDepth {
-		return c.errorf(n, "nested deeper than %d levels", 4*c.maxDepth)
+func (c *yamlConverter) merge(m *yamlMapping, n *yaml.Node) error {
+	if err := c.enter(n); err != nil {
+		return err
 	}
-	c.depth++
-	defer func() { c.depth-- }()
-	switch n := n.(type) {
-	case *ast.AliasNode:
-		return c.expand(n, func(target ast.Node) error { return c.merge(m, target) })
-	case *ast.AnchorNode:
-		c.anchors[anchorName(n.Name)] = n.Value
-		return c.merge(m, n.Value)
-	case *ast.SequenceNode:
-		for _, v := range n.Values {
+	defer c.leave()
+	switch n.Kind {
+	case yaml.AliasNode:
+		return c.expand(n, func(target *yaml.Node) error { return c.merge(m, target) })
+	case yaml.SequenceNode:
+		for _, v := range n.Content {
 			if err := c.merge(m, v); err != nil {
 				return err
 			}
 		}
 		return nil
-	case *ast.MappingValueNode:
-		return c.mergeValues(m, []*ast.MappingValueNode{n})
-	case *ast.MappingNode:
-		return c.mergeValues(m, n.Values)
+	case yaml.MappingNode:
+		for i := 0; i < len(n.Content); i += 2 {
+			var err error
+			if yamltext.IsMerge(n.Content[i]) {
+				err = c.merge(m, n.Content[i+1])
+			} else {
+				err = c.entry(m, n.Content[i], n.Content[i+1], true)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		return nil
 	}
 	return c.errorf(n, "want a mapping, or a sequence of mappings, after \"<<:\"")
 }
 
-func (c *yamlConverter) mergeValues(m *yamlMapping, values []*ast.MappingValueNode) error {
-	for _, v := range values {
-		if v.Key.IsMergeKey() {
-			if err := c.merge(m, v.Value); err != nil {
-				return err
-			}
-		} else if err := c.entry(m, v, true); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // key gives the member's name for a key, which must be a scalar.
-func (c *yamlConverter) key(n ast.Node) (string, error) {
-	switch k := n.(type) {
-	case *ast.MappingKeyNode:
-		if k.Value == nil {
-			return "", c.errorf(n, "want a key")
-		}
-		return c.key(k.Value)
-	case *ast.AnchorNode:
-		c.anchors[anchorName(k.Name)] = k.Value
-		return c.key(k.Value)
-	case *ast.AliasNode:
-		name := ""
-		err := c.expand(k, func(target ast.Node) (err error) {
+func (c *yamlConverter) key(n *yaml.Node) (name string, err error) {
+	switch n.Kind {
+	case yaml.ScalarNode:
+		s, err := c.resolve(n)
+		return s.text, err
+	case yaml.AliasNode:
+		err := c.expand(n, func(target *yaml.Node) (err error) {
 			name, err = c.key(target)
 			return err
 		})
 		return name, err
 	}
-	s, err := c.resolve(n)
-	if err != nil {
-		return "", c.errorf(n, "want a scalar as a key")
-	}
-	return s.text, nil
+	return "", c.errorf(n, "want a scalar as a key")
 }
 
 // scalar writes a value that is neither mapping nor sequence.
-func (c *yamlConverter) scalar(n ast.Node) error {
+func (c *yamlConverter) scalar(n *yaml.Node) error {
 	s, err := c.resolve(n)
 	if err != nil {
 		return err

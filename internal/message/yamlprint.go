@@ -162,7 +162,7 @@ func (p *yamlPrinter) string(key bool) {
 			p.out = append(p.out, '\\', 't')
 		case r == '\r':
 			p.out = append(p.out, '\\', 'r')
-		case needsEscape(r) && r <= 0xffff:
+		case needsEscape(r) && r <= 0xffff, r == 0xfffe, r == 0xffff: // YAML has not the last two
 			p.out = appendEscape(p.out, r)
 		case needsEscape(r):
 			p.out = fmt.Appendf(p.out, `\U%08x`, r)

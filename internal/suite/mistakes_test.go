@@ -61,7 +61,7 @@ func TestMistakesOfFiles(t *testing.T) {
 			`6:15: parallel: want a boolean, not a string; did you mean "false"?`,
 			`7:15: snapshot: want a boolean or a map, not a string; did you mean "true"?`,
 		}},
-		{"numbers as names", "  - name: 012\n    call: grpc.health.v1.Health/Check\n  - name: 1_0\n    call: grpc.health.v1.Health/Check\n", []string{
+		{"numbers as names", "  - name: 012\n    call: grpc.health.v1.Health/Check\n  - name: 0x1\n    call: grpc.health.v1.Health/Check\n", []string{
 			`4:11: name: want a string, not an integer; write it in quotes`, `6:11: name: want a string`,
 		}},
 		{"all of one request", "  - name: a\n    call: userservice.UserService/CreateUser\n    data: {nname: x, email: 5, roles: [1, 2]}\n", []string{

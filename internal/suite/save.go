@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/goccy/go-yaml/ast"
-	yamllexer "github.com/goccy/go-yaml/lexer"
-	yamlparser "github.com/goccy/go-yaml/parser"
+	"go.yaml.in/yaml/v4"
+
+	"github.com/grpcx/grpcx/internal/yamltext"
 )
 
 // A Request is a call that a suite file keeps: a test of one call.
@@ -253,33 +253,30 @@ func insertTest(text []byte, test string) ([]byte, error) {
 	} else {
 		lines = lines[:last]
 	}
-	file, err := yamlparser.Parse(yamllexer.Tokenize(strings.Join(lines, "")), 0)
+	root, err := yamltext.Parse([]byte(strings.Join(lines, "")), maxDepth)
 	if err != nil {
 		return nil, fmt.Errorf("parse: %w", err)
 	}
 	at, indent := len(lines), 2
 	found := false
-	for _, v := range rootFields(file) {
-		line := v.Key.GetToken().Position.Line
+	for i := 0; root != nil && root.Kind == yaml.MappingNode && i < len(root.Content); i += 2 {
+		key, tests := root.Content[i], root.Content[i+1]
 		if found { // the key after tests
-			at = line - 1
+			at = key.Line - 1
 			break
 		}
-		if v.Key.GetToken().Value != "tests" {
+		if key.Value != "tests" {
 			continue
 		}
 		found = true
-		switch tests := v.Value.(type) {
-		case *ast.NullNode:
-		case *ast.SequenceNode:
-			if tests.IsFlowStyle && len(tests.Values) > 0 {
-				return nil, errors.New("its tests are written in [ ]: write them as a list of lines")
-			}
-			if tests.IsFlowStyle {
-				lines[line-1] = "tests:\n"
-			} else {
-				indent = tests.Start.Position.Column - 1
-			}
+		switch {
+		case tests.Kind != yaml.SequenceNode:
+		case tests.Style&yaml.FlowStyle == 0:
+			indent = tests.Column - 1
+		case len(tests.Content) > 0:
+			return nil, errors.New("its tests are written in [ ]: write them as a list of lines")
+		default:
+			lines[key.Line-1] = "tests:\n"
 		}
 	}
 	if !found {
@@ -306,16 +303,4 @@ func insertTest(text []byte, test string) ([]byte, error) {
 func isOuterComment(line string, indent int) bool {
 	rest := strings.TrimLeft(line, " ")
 	return strings.HasPrefix(rest, "#") && len(line)-len(rest) <= indent
-}
-
-func rootFields(file *ast.File) []*ast.MappingValueNode {
-	for _, d := range file.Docs {
-		switch m := d.Body.(type) {
-		case *ast.MappingNode:
-			return m.Values
-		case *ast.MappingValueNode:
-			return []*ast.MappingValueNode{m}
-		}
-	}
-	return nil
 }

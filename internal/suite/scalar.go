@@ -5,7 +5,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"github.com/goccy/go-yaml/token"
+	"go.yaml.in/yaml/v4"
 )
 
 // scalarStyle is how a string is written in YAML.
@@ -18,12 +18,14 @@ const (
 	blockStyle // | and >
 )
 
-func styleOf(t *token.Token) scalarStyle {
-	switch t.Type {
-	case token.SingleQuoteType:
+func styleOf(n *yaml.Node) scalarStyle {
+	switch {
+	case n.Style&yaml.SingleQuotedStyle != 0:
 		return singleStyle
-	case token.DoubleQuoteType:
+	case n.Style&yaml.DoubleQuotedStyle != 0:
 		return doubleStyle
+	case n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
+		return blockStyle
 	}
 	return plainStyle
 }

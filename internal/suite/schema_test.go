@@ -7,8 +7,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v4"
 
 	"github.com/grpcx/grpcx/internal/suite"
 )
@@ -33,12 +33,8 @@ func compileSchema(t *testing.T) *jsonschema.Schema {
 // valid checks a suite against the schema, as editors do.
 func valid(t *testing.T, schema *jsonschema.Schema, text string) error {
 	t.Helper()
-	json, err := yaml.YAMLToJSON([]byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
-	v, err := jsonschema.UnmarshalJSON(bytes.NewReader(json))
-	if err != nil {
+	var v any
+	if err := yaml.Load([]byte(text), &v); err != nil {
 		t.Fatal(err)
 	}
 	return schema.Validate(v)

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/goccy/go-yaml"
+	"go.yaml.in/yaml/v4"
 	"golang.org/x/net/html"
 )
 
@@ -52,7 +52,7 @@ func parseTAP(t *testing.T, text string) tapDocument {
 				end++
 			}
 			block := strings.Join(lines[i+1:end], "\n")
-			if err := yaml.Unmarshal([]byte(block), &doc.points[len(doc.points)-1].yaml); err != nil {
+			if err := yaml.Load([]byte(block), &doc.points[len(doc.points)-1].yaml); err != nil {
 				t.Fatalf("YAML block: %v\n%.2000s", err, block)
 			}
 			i = end

@@ -150,9 +150,10 @@ func (y *yamlBlock) text(key, value string) {
 	}
 }
 
-// block writes a text of several lines as they are.
+// block writes a text of several lines as they are, unless YAML has not all of its
+// characters.
 func (y *yamlBlock) block(key, value string) {
-	if !strings.Contains(value, "\n") {
+	if !strings.Contains(value, "\n") || strings.ContainsAny(value, "\uFFFE\uFFFF") {
 		y.text(key, value)
 		return
 	}
@@ -169,5 +170,6 @@ func quoted(s string) string {
 	if e.Encode(s) != nil {
 		return `""`
 	}
-	return string(termtext.JSON([]byte(strings.TrimSpace(b.String()))))
+	text := string(termtext.JSON([]byte(strings.TrimSpace(b.String()))))
+	return strings.NewReplacer("\uFFFE", `\ufffe`, "\uFFFF", `\uffff`).Replace(text) // which YAML has not
 }

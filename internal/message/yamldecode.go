@@ -11,8 +11,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 )
 
-// maxYAML bounds a YAML document: its parser needs two hundred times the
-// memory, and for some documents time that grows with the square.
+// maxYAML bounds a YAML document: its parser needs many times the memory.
 const maxYAML = 4 << 20
 
 // yamlDecoder reads one message a YAML document, or the elements of the

@@ -12,7 +12,7 @@ import (
 	"github.com/grpcx/grpcx/internal/termtext"
 )
 
-// maxFile bounds a suite file: its parser needs two hundred times the memory.
+// maxFile bounds a suite file: its parser needs many times the memory.
 const maxFile = 4 << 20
 
 // source is the text of a file that problems point into.

@@ -7,7 +7,6 @@ package stream
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"sync"
 
@@ -98,7 +97,7 @@ func Pump(ctx context.Context, cc grpc.ClientConnInterface, m protoreflect.Metho
 
 // Path returns the HTTP/2 path of m: "/package.Service/Method".
 func Path(m protoreflect.MethodDescriptor) string {
-	return fmt.Sprintf("/%s/%s", m.Parent().FullName(), m.Name())
+	return "/" + string(m.Parent().FullName()) + "/" + string(m.Name())
 }
 
 // Single reads the one request of a method that takes one, an empty one if in

@@ -25,6 +25,7 @@ func FuzzFile(f *testing.F) {
 	f.Add("a: &x [*x]\nb: {<<: [{c: 'it''s'}], d: \"\\u00e9\\\n  x\"}\ne: |-\n   a\n\n    b\nf: >\n  c\n  d\n")
 	f.Add("version: 1\ntarget: \"${env.A}\"\ntests: [{name: a, call: \"${b\", stream: [{recv: x}, close, {send: {}}]}]")
 	f.Add("a: ? b\n- \x00\r\n\t- é: *a")
+	f.Add("\r\r@")
 	f.Fuzz(func(t *testing.T, text string) {
 		if len(text) > 1<<12 {
 			return

@@ -29,7 +29,7 @@ func (s *Suite) Run(ctx context.Context, o RunOptions) (*Result, error) {
 		o.Teardown = 30 * time.Second
 	}
 	start := time.Now()
-	r := &runner{suite: s, o: o, slots: make(chan struct{}, o.Jobs), results: make([]*TestResult, len(s.plan))}
+	r := &runner{suite: s, o: o, tasks: make(chan func()), results: make([]*TestResult, len(s.plan))}
 	var cancel context.CancelCauseFunc
 	r.ctx, cancel = context.WithCancelCause(ctx)
 	r.stop = cancel
@@ -37,6 +37,15 @@ func (s *Suite) Run(ctx context.Context, o RunOptions) (*Result, error) {
 	plan := &Plan{Version: s.config.Version, RunID: s.config.RunID, Started: start, Tests: s.plan, Jobs: o.Jobs}
 	r.report(func(p Reporter) error { return p.Begin(plan) })
 
+	// A goroutine for each test would grow a stack for each.
+	var workers sync.WaitGroup
+	for range min(o.Jobs, len(s.plan)) {
+		workers.Go(func() {
+			for task := range r.tasks {
+				task()
+			}
+		})
+	}
 	files := make(chan struct{}, o.Jobs)
 	var wg sync.WaitGroup
 	for _, f := range s.files {
@@ -47,6 +56,8 @@ func (s *Suite) Run(ctx context.Context, o RunOptions) (*Result, error) {
 		})
 	}
 	wg.Wait()
+	close(r.tasks)
+	workers.Wait()
 	result := &Result{Plan: plan, Elapsed: time.Since(start), Interrupted: ctx.Err() != nil, Results: r.results}
 	r.report(func(p Reporter) error { return p.End(result) })
 	return result, errors.Join(r.errs...)
@@ -58,7 +69,7 @@ type runner struct {
 	o     RunOptions
 	ctx   context.Context //nolint:containedctx // of the one call of Run; teardown has another
 	stop  context.CancelCauseFunc
-	slots chan struct{} // one for each test that runs
+	tasks chan func() // for the goroutines that run tests, one a job
 
 	mu      sync.Mutex
 	errs    []error
@@ -107,6 +118,15 @@ type testRun struct {
 	captured map[string]any
 }
 
+// start waits for a job that is free, and gives it a task; wg waits for its end.
+func (r *runner) start(wg *sync.WaitGroup, task func()) {
+	wg.Add(1)
+	r.tasks <- func() {
+		defer wg.Done()
+		task()
+	}
+}
+
 // file runs setup, tests and teardown of a file.
 func (r *runner) file(plan *filePlan) {
 	snaps, err := openSnapshots(plan.file.source.path, r.o.Snapshots)
@@ -115,13 +135,12 @@ func (r *runner) file(plan *filePlan) {
 		snaps = &snapshots{path: snapshotPath(plan.file.source.path), mode: CompareSnapshots}
 	}
 	f := &fileRun{runner: r, plan: plan, snaps: snaps, tests: map[*testPlan]*testRun{}}
+	var wg sync.WaitGroup
 	if plan.setup != nil {
 		f.setup = &testRun{done: make(chan struct{})}
-		r.slots <- struct{}{}
-		f.run(r.ctx, plan.setup, f.setup, nil)
-		<-r.slots
+		r.start(&wg, func() { f.run(r.ctx, plan.setup, f.setup, nil) })
+		wg.Wait()
 	}
-	var wg sync.WaitGroup
 	for _, t := range plan.tests {
 		if t.spec.alone {
 			wg.Wait()
@@ -129,11 +148,7 @@ func (r *runner) file(plan *filePlan) {
 		run := &testRun{done: make(chan struct{})}
 		f.tests[t] = run
 		needs := f.runs(t.needs)
-		r.slots <- struct{}{}
-		wg.Go(func() {
-			defer func() { <-r.slots }()
-			f.run(r.ctx, t, run, needs)
-		})
+		r.start(&wg, func() { f.run(r.ctx, t, run, needs) })
 		if t.spec.alone {
 			wg.Wait()
 		}
@@ -141,9 +156,8 @@ func (r *runner) file(plan *filePlan) {
 	wg.Wait()
 	if plan.teardown != nil {
 		ctx, cancel := f.teardownContext()
-		r.slots <- struct{}{}
-		f.run(ctx, plan.teardown, &testRun{done: make(chan struct{})}, f.runs(plan.tests))
-		<-r.slots
+		r.start(&wg, func() { f.run(ctx, plan.teardown, &testRun{done: make(chan struct{})}, f.runs(plan.tests)) })
+		wg.Wait()
 		cancel()
 	}
 	if err := snaps.save(!plan.partial && f.allPassed()); err != nil {

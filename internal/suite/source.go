@@ -35,10 +35,10 @@ func (p place) position() Position {
 	return Position{File: p.source.name, Line: p.line, Column: p.column}
 }
 
-// newSource makes a source of text, whose lines end in \n or \r\n, and which may
-// begin with a byte order mark.
+// newSource makes a source of text, whose lines end in \n, \r\n or, as YAML has it,
+// in \r, and which may begin with a byte order mark.
 func newSource(path string, text []byte) *source {
-	s := strings.ReplaceAll(strings.TrimPrefix(string(text), "\uFEFF"), "\r\n", "\n")
+	s := strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(strings.TrimPrefix(string(text), "\uFEFF"))
 	return &source{name: displayName(path), path: path, lines: strings.Split(s, "\n")}
 }
 

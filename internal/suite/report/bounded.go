@@ -39,15 +39,15 @@ func (b *bounded) Begin(plan *suite.Plan) error {
 }
 
 func (b *bounded) Started(test *suite.Test) error {
-	return b.wrap(b.next.Started(cutTest(test)))
+	return b.wrap(b.next.Started(b.tests[test.Index]))
 }
 
 func (b *bounded) Stepped(test *suite.Test, step *suite.StepResult) error {
-	return b.wrap(b.next.Stepped(cutTest(test), cutStep(step)))
+	return b.wrap(b.next.Stepped(b.tests[test.Index], cutStep(step)))
 }
 
 func (b *bounded) Ended(result *suite.TestResult) error {
-	return b.wrap(b.next.Ended(cutResult(result)))
+	return b.wrap(b.next.Ended(b.result(result)))
 }
 
 func (b *bounded) End(result *suite.Result) error {
@@ -56,7 +56,7 @@ func (b *bounded) End(result *suite.Result) error {
 	r.Plan = &p
 	r.Results = make([]*suite.TestResult, len(result.Results))
 	for i, t := range result.Results {
-		r.Results[i] = cutResult(t)
+		r.Results[i] = b.result(t)
 	}
 	return b.wrap(b.next.End(&r))
 }
@@ -79,9 +79,9 @@ func cutTest(t *suite.Test) *suite.Test {
 	return &c
 }
 
-func cutResult(r *suite.TestResult) *suite.TestResult {
+func (b *bounded) result(r *suite.TestResult) *suite.TestResult {
 	c := *r
-	c.Test, c.Reason = cutTest(r.Test), cut(r.Reason, maxLine)
+	c.Test, c.Reason = b.tests[r.Index], cut(r.Reason, maxLine)
 	c.Steps = make([]*suite.StepResult, len(r.Steps))
 	for i, s := range r.Steps {
 		c.Steps[i] = cutStep(s)

@@ -263,6 +263,9 @@ func (o *suiteOptions) explainLoad(ctx context.Context, err error, paths []strin
 		}
 		return &usageError{err: fmt.Errorf("no test matches: %s", what), command: "grpcx test"}
 	}
+	if errors.Is(err, suite.ErrNoVariable) {
+		return &usageError{err: fmt.Errorf("--var: %w", err), command: "grpcx test"}
+	}
 	if ctx.Err() != nil {
 		return err
 	}

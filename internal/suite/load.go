@@ -3,7 +3,6 @@ package suite
 import (
 	"context"
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
 	"strconv"
@@ -59,7 +58,8 @@ type filePlan struct {
 }
 
 // Load reads, connects and checks. What is wrong with the files is a Problems;
-// ErrNoTests says that nothing is left to run. The caller closes the Suite.
+// ErrNoTests says that nothing is left to run, ErrNoVariable that no file has one
+// of Vars. The caller closes the Suite.
 func Load(ctx context.Context, c Config) (*Suite, error) {
 	s := &Suite{config: c.complete(), conns: map[string]*connection{}, secrets: newSecrets()}
 	lookup := s.config.LookupEnv
@@ -82,6 +82,12 @@ func Load(ctx context.Context, c Config) (*Suite, error) {
 	}
 	if slices.ContainsFunc(files, func(f *file) bool { return f.unreadable }) {
 		return s, ps.err()
+	}
+	if err := s.config.checkVars(files); err != nil {
+		if mistakes := ps.err(); mistakes != nil {
+			err = mistakes // a variable may be missing for one of them
+		}
+		return s, err
 	}
 	defer func() { // a value that could not be used may be in a message
 		for _, p := range ps.list {
@@ -132,6 +138,27 @@ func (c Config) complete() Config {
 		c.RunID = strconv.FormatInt(c.Started.UnixNano(), 36)
 	}
 	return c
+}
+
+// checkVars reports whether each of Vars is a variable of one of the files.
+func (c Config) checkVars(files []*file) error {
+	known := map[string]bool{}
+	for _, f := range files {
+		for _, v := range f.vars {
+			known[v.name] = true
+		}
+	}
+	for name := range keys(c.Vars) {
+		if known[name] {
+			continue
+		}
+		err := fmt.Errorf("%w %q", ErrNoVariable, name)
+		if meant := nearest(name, keys(known)); meant != "" {
+			err = fmt.Errorf("%w; did you mean %q?", err, meant)
+		}
+		return err
+	}
+	return nil
 }
 
 // Close ends the connections.
@@ -199,11 +226,9 @@ func (l *loader) file(f *file) error {
 
 // vars evaluates the variables of f, in their order.
 func (l *loader) vars(f *file, v *values, sc *scope) *scope {
-	given := maps.Clone(l.config.Vars)
 	for _, variable := range f.vars {
 		value, b, ok := l.constant(variable.value, v, sc)
-		if text, is := given[variable.name]; is {
-			delete(given, variable.name)
+		if text, is := l.config.Vars[variable.name]; is {
 			value, ok = l.given(variable, text, b, ok)
 		}
 		if ok {
@@ -212,9 +237,6 @@ func (l *loader) vars(f *file, v *values, sc *scope) *scope {
 			// What is wrong with it has been told; its uses are not.
 			sc = bindVariable(sc, v, variable.name, types.String(""), binding{typ: types.DynType})
 		}
-	}
-	for _, name := range slices.Sorted(maps.Keys(given)) {
-		sc = bindVariable(sc, v, name, types.String(given[name]), binding{typ: types.StringType})
 	}
 	return sc
 }

@@ -93,3 +93,6 @@ func (ps *problems) err() error {
 
 // ErrNoTests reports that the files have no test, or that none was chosen.
 var ErrNoTests = errors.New("no test matches")
+
+// ErrNoVariable reports that a value is given for a variable that no file has.
+var ErrNoVariable = errors.New("no file has a variable")

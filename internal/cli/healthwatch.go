@@ -22,48 +22,16 @@ import (
 // allow a connection.
 const maxWatched = 90
 
-// passing reports whether a failed dial may succeed later: nobody listens yet,
-// or hangs up at once. A wrong protocol or certificate has a remedy of its own.
-func passing(err error) bool {
-	var e *dial.Error
-	if !errors.As(err, &e) {
-		return false
-	}
-	switch e.Phase {
-	case dial.PhaseConnect:
-		return true
-	case dial.PhaseResolve:
-		return e.Hint != "" // the name is not found; without a hint the target is malformed
-	default:
-		return e.Hint == ""
-	}
-}
-
-// persist dials until there is a connection, ctx ends, or a failure does not
-// pass; away hears of those that may. Later the connection comes back by
-// itself, after at most longest.
+// persist connects; away hears of failures that may pass. Later the connection
+// comes back by itself, after at most longest.
 func (c *checkup) persist(ctx context.Context, longest time.Duration, away func(error) error) (dial.Conn, error) {
-	pace := health.Backoff{Max: longest}
-	var last error
-	for {
+	return persist(ctx, longest, func(ctx context.Context) (dial.Conn, error) {
 		conn, err := c.lasting(ctx, longest)
-		switch {
-		case err == nil:
-			return conn, nil
-		case ctx.Err() != nil && last != nil:
-			return nil, connectVerdict(last)
-		case ctx.Err() != nil || !passing(err):
+		if err != nil {
 			return nil, connectVerdict(err)
 		}
-		if err := away(err); err != nil {
-			return nil, err
-		}
-		last = err
-		select {
-		case <-ctx.Done():
-		case <-time.After(pace.Next()):
-		}
-	}
+		return conn, nil
+	}, away)
 }
 
 func (c *checkup) lasting(ctx context.Context, longest time.Duration) (dial.Conn, error) {
@@ -92,7 +60,7 @@ func (c *checkup) await(ctx context.Context) error {
 	if err != nil {
 		var found *verdict
 		if errors.As(err, &found) && ctx.Err() != nil {
-			found.error = fmt.Errorf("not reached after %v: %w", rounded(time.Since(began)), found.error)
+			found.error = notReached(began, found.error)
 		}
 		return err
 	}
@@ -122,8 +90,6 @@ func (c *checkup) await(ctx context.Context) error {
 	}
 	return nil
 }
-
-func rounded(d time.Duration) time.Duration { return d.Round(100 * time.Millisecond) }
 
 // follow shows the changes until ctx ends or the server refuses to be watched.
 func (c *checkup) follow(ctx context.Context) error {

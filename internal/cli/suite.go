@@ -34,6 +34,7 @@ type suiteOptions struct {
 	failFast bool
 	envFiles []string
 	vars     []string
+	wait     duration
 	reports  []string
 	schemaOf bool // print the JSON Schema
 	pattern  *regexp.Regexp
@@ -72,6 +73,7 @@ connection, 2 usage or no test to run, 130 interrupted. Teardown runs in any cas
 	f.BoolVar(&o.failFast, "fail-fast", false, "stop at the first failure")
 	f.StringArrayVar(&o.envFiles, "env-file", nil, "take variables of env from `FILE`, before the environment's")
 	f.StringArrayVar(&o.vars, "var", nil, "`NAME=VALUE` in place of a variable of vars")
+	f.Var(&o.wait, "wait", "wait this long until the target is there, and its reflection")
 	f.StringArrayVar(&o.reports, "report", nil, "`FORMAT=FILE`: write a report too")
 	f.BoolVar(&o.schemaOf, "schema", false, "print the JSON Schema of suite files, for editors")
 	o.connection.register(f)
@@ -293,9 +295,10 @@ func (o *suiteOptions) connectTarget(ctx context.Context, t suite.Target) (suite
 
 	out := suite.Conn{Target: t}
 	var conn dial.Conn
+	target := o.arrival(t.Address)
 	connect := func(ctx context.Context) (grpc.ClientConnInterface, error) {
 		var err error
-		if conn, err = c.connect(ctx, o.program, t.Address, nil); err != nil {
+		if conn, err = target.dial(ctx, &c, t.Address); err != nil {
 			return nil, err
 		}
 		return c.compressing(conn), nil
@@ -318,6 +321,9 @@ func (o *suiteOptions) connectTarget(ctx context.Context, t suite.Target) (suite
 		if conn != nil {
 			_ = conn.Close()
 		}
+	}
+	if err == nil && !s.fromFiles() {
+		err = target.reflection(ctx, source)
 	}
 	if err != nil {
 		out.Close()

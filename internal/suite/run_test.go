@@ -394,6 +394,34 @@ func TestRetryAndUntil(t *testing.T) {
 	})
 }
 
+func TestSnapshotsOfNamesThatDifferByExtension(t *testing.T) {
+	s := start(t, testserver.Config{})
+	dir := t.TempDir()
+	var paths []string
+	for name, user := range map[string]string{"same.yaml": "Ada", "same.yml": "Bob"} {
+		path := filepath.Join(dir, name)
+		text := "version: 1\ntarget: here\ntests: [{name: a, call: CreateUser, data: {name: " + user + ", email: " + user + "@example.com}, snapshot: {ignore: [id, created_at, updated_at]}}]\n"
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		paths = append(paths, path)
+	}
+	loaded, err := suite.Load(t.Context(), suite.Config{Paths: paths, Connect: s.connect})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer loaded.Close()
+	r, err := loaded.Run(t.Context(), suite.RunOptions{Snapshots: suite.WriteNewSnapshots})
+	if err != nil || r.Count(suite.Passed) != 2 {
+		t.Fatalf("%v, %v", failures(r), err)
+	}
+	for name, user := range map[string]string{"same.snap.json": "Ada", "same.yml.snap.json": "Bob"} {
+		if text, err := os.ReadFile(filepath.Join(dir, name)); err != nil || !strings.Contains(string(text), user) {
+			t.Errorf("%s: %s, %v", name, text, err)
+		}
+	}
+}
+
 func TestSnapshots(t *testing.T) {
 	s := start(t, testserver.Config{})
 	body := `

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -24,8 +23,8 @@ const (
 	UpdateSnapshots                       // write all
 )
 
-// snapshots are those of one suite file: NAME.snap.json beside it. Its methods may
-// be called at once.
+// snapshots are those of one suite file, beside it. Its methods may be called at
+// once.
 type snapshots struct {
 	path string
 	mode SnapshotMode
@@ -41,9 +40,10 @@ type snapshotFile struct {
 	Snapshots map[string]json.RawMessage `json:"snapshots"`
 }
 
-// snapshotPath is where the snapshots of the suite at path are.
+// snapshotPath is where the snapshots of the suite at path are: NAME.snap.json, and
+// NAME.yml.snap.json of NAME.yml, which may be there beside NAME.yaml.
 func snapshotPath(path string) string {
-	return strings.TrimSuffix(path, filepath.Ext(path)) + ".snap.json"
+	return strings.TrimSuffix(path, ".yaml") + ".snap.json"
 }
 
 func openSnapshots(path string, mode SnapshotMode) (*snapshots, error) {

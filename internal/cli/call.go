@@ -304,7 +304,7 @@ type sink struct {
 }
 
 func (s *session) sink(out io.Writer) (*sink, error) {
-	p, err := s.printer(s.Streams, out, s.method.Output(), s.types)
+	p, err := s.printer(s.Streams, out, s.method.Output(), s.types, s.maxText())
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -11,6 +12,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/grpcx/grpcx/internal/dial"
+	"github.com/grpcx/grpcx/internal/message"
 )
 
 // connection is the group of flags that say how to reach a server and what
@@ -97,6 +99,14 @@ func (c *connection) config(p *program, address string) (dial.Config, error) {
 		KeepaliveTime:  time.Duration(c.keepaliveTime),
 		MaxMessageSize: c.maxMessageSize,
 	}, nil
+}
+
+// textPerByte is how much larger than on the wire a message may become as text.
+const textPerByte = 64
+
+// maxText bounds the text of a message that was received, in bytes.
+func (c *connection) maxText() int {
+	return max(message.DefaultMaxOutput, textPerByte*min(c.maxMessageSize, math.MaxInt/textPerByte))
 }
 
 // connect dials address, or starts the reference server for the address

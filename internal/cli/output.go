@@ -77,8 +77,8 @@ type printer struct {
 	buffer  []byte
 }
 
-// printer makes the printer for messages of type md.
-func (o *output) printer(s Streams, out io.Writer, md protoreflect.MessageDescriptor, types message.Resolver) (*printer, error) {
+// printer makes the printer for messages of type md, each of at most maxText bytes.
+func (o *output) printer(s Streams, out io.Writer, md protoreflect.MessageDescriptor, types message.Resolver, maxText int) (*printer, error) {
 	format := message.Format(o.format)
 	if o.format == formatEvents {
 		format = message.JSONL
@@ -91,6 +91,7 @@ func (o *output) printer(s Streams, out io.Writer, md protoreflect.MessageDescri
 			ProtoNames:   o.fieldNames == "proto",
 			EmitDefaults: o.emitDefaults,
 			Color:        s.colour(s.OutTerminal) && o.file == "",
+			MaxBytes:     maxText,
 		}),
 	}
 	if o.jq != "" {
@@ -122,8 +123,11 @@ func (p *printer) print(wire []byte) error {
 
 // malformed is the status of a call whose response is not a message of the
 // method's type. The server's message is at fault, and every gRPC client calls
-// that INTERNAL.
+// that INTERNAL; one that is too large, RESOURCE_EXHAUSTED.
 func malformed(err error) error {
+	if errors.Is(err, message.ErrTooLong) {
+		return status.Error(codes.ResourceExhausted, err.Error())
+	}
 	return status.Errorf(codes.Internal, "decode response: %v", err)
 }
 

@@ -155,6 +155,9 @@ func statusHint(st *status.Status) string {
 		if strings.Contains(text, "received message larger than max") {
 			return "--max-msg-sz BYTES allows larger responses"
 		}
+		if strings.Contains(text, message.ErrTooLong.Error()) {
+			return "--max-msg-sz BYTES allows 64 times as many bytes of text; -o binary any"
+		}
 	case codes.Unimplemented:
 		if strings.Contains(text, "grpc-encoding") {
 			return "the server does not take compressed requests; drop --compress"

@@ -1,7 +1,9 @@
 package message
 
 import (
+	"errors"
 	"fmt"
+	"math"
 
 	"google.golang.org/protobuf/encoding/protowire"
 	"google.golang.org/protobuf/proto"
@@ -23,6 +25,7 @@ type Encoder struct {
 func NewEncoder(md protoreflect.MessageDescriptor, o EncodeOptions) *Encoder {
 	o.Types = noTypes(o.Types)
 	o.MaxDepth = orDefault(o.MaxDepth, defaultMaxDepth)
+	o.MaxBytes = min(orDefault(o.MaxBytes, DefaultMaxOutput), math.MaxInt/2)
 	if o.Format == "" || o.Format == JSONL {
 		o.Format = JSON
 	}
@@ -30,6 +33,7 @@ func NewEncoder(md protoreflect.MessageDescriptor, o EncodeOptions) *Encoder {
 	e.json = printer{
 		types: o.Types, maxDepth: o.MaxDepth, defaults: o.EmitDefaults,
 		indent: o.Format == Pretty, color: o.Format == Pretty && o.Color,
+		margin: o.Format == YAML,
 	}
 	e.json.plans.protoNames = o.ProtoNames
 	switch o.Format {
@@ -46,8 +50,8 @@ func NewEncoder(md protoreflect.MessageDescriptor, o EncodeOptions) *Encoder {
 // Append appends one message to dst, given as wire bytes, in the encoder's
 // format: JSON ends in a line break; text and YAML messages after the first are
 // preceded by a separator; binary ones by their length. Wire bytes that do not
-// parse, or that nest deeper than MaxDepth, are an error, except for Binary,
-// which takes any. Missing required fields and invalid UTF-8 are not: see Loss.
+// parse, that nest deeper than MaxDepth, or whose text would be longer than
+// MaxBytes (ErrTooLong), are an error, except for Binary, which takes any. Missing required fields and invalid UTF-8 are not: see Loss.
 func (e *Encoder) Append(dst, wire []byte) ([]byte, error) {
 	e.loss = Loss{}
 	if e.err != nil {
@@ -93,6 +97,7 @@ func (e *Encoder) message(wire []byte) (protoreflect.Message, error) {
 func (e *Encoder) appendJSON(dst []byte, m protoreflect.Message) ([]byte, error) {
 	p := &e.json
 	p.out, p.level, p.depth, p.anys, p.loss = dst, 0, 0, 0, &e.loss
+	p.limit, p.end = e.o.MaxBytes, len(dst)+e.o.MaxBytes
 	p.stack = p.stack[:0]
 	err := p.message(m, p.plans.of(m.Descriptor()))
 	dst, p.out = p.out, nil
@@ -101,6 +106,11 @@ func (e *Encoder) appendJSON(dst []byte, m protoreflect.Message) ([]byte, error)
 	}
 	return dst, nil
 }
+
+// ErrTooLong reports a message whose text would be longer than MaxBytes.
+var ErrTooLong = errors.New("the text is too long")
+
+func tooLong(limit int) error { return fmt.Errorf("%w: more than %d bytes", ErrTooLong, limit) }
 
 // unmarshal parses wire bytes whatever required fields they lack, and counts
 // the strings whose invalid UTF-8 had to be replaced.

@@ -18,8 +18,11 @@ type printer struct {
 	defaults bool
 	indent   bool
 	color    bool
+	margin   bool // somebody else will indent the text; the limit counts that
+	limit    int  // of the text, in bytes
 
 	out   []byte
+	end   int // length of out that reaches the limit
 	level int // of objects and arrays around
 	depth int // of messages around
 	anys  int // of Any messages around
@@ -53,10 +56,22 @@ func (p *printer) item(first bool) {
 }
 
 func (p *printer) line() {
-	if p.indent {
+	switch margin := 2 * min(p.level, maxIndent); {
+	case p.indent:
 		p.out = append(p.out, '\n')
-		p.out = append(p.out, spaces[:2*min(p.level, maxIndent)]...)
+		p.out = append(p.out, spaces[:margin]...)
+	case p.margin:
+		p.end -= margin + len("- ")
 	}
+}
+
+// full is the error of text that is too long, nil before. It is asked for after
+// each of many values.
+func (p *printer) full() error {
+	if len(p.out) > p.end {
+		return tooLong(p.limit)
+	}
+	return nil
 }
 
 // close ends an object or array.
@@ -144,6 +159,9 @@ func (p *printer) object(m protoreflect.Message, pl *plan, url string) error {
 		f, v := p.stack[i].f, p.stack[i].v
 		p.key(f.key)
 		if err := p.value(f, v); err != nil {
+			return err
+		}
+		if err := p.full(); err != nil {
 			return err
 		}
 	}
@@ -243,6 +261,9 @@ func (p *printer) list(f *field, list protoreflect.List) error {
 		if err := p.single(f, list.Get(i)); err != nil {
 			return err
 		}
+		if err := p.full(); err != nil {
+			return err
+		}
 	}
 	p.close(']', n == 0)
 	return nil
@@ -264,6 +285,9 @@ func (p *printer) entries(f *field, entries protoreflect.Map) error {
 		name = append(appendJSONString(name[:0], key), ':')
 		p.key(name)
 		if err := p.single(f.mapValue, entries.Get(k)); err != nil {
+			return err
+		}
+		if err := p.full(); err != nil {
 			return err
 		}
 	}

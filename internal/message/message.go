@@ -46,6 +46,10 @@ const (
 	JSONL  Format = "jsonl"  // the same as JSON
 )
 
+// DefaultMaxOutput bounds the text of a message that an Encoder writes, in bytes.
+// Few bytes on the wire may be many: the names of enum values are the schema's.
+const DefaultMaxOutput = 256 << 20
+
 const (
 	defaultMaxBytes = 64 << 20
 	defaultMaxDepth = 1000
@@ -69,6 +73,7 @@ type EncodeOptions struct {
 	ProtoNames   bool     // user_id, not userId (JSON and YAML)
 	EmitDefaults bool     // also fields that are unset and in no oneof: zero, "", [], {}, null (JSON and YAML)
 	Color        bool     // ANSI colours (Pretty)
+	MaxBytes     int      // of one message's text, but for the last value in it; 0: DefaultMaxOutput (not Binary)
 	MaxDepth     int      // of nested messages; 0: 1000
 }
 

@@ -51,7 +51,9 @@ func plainURL(url string) bool {
 type survey struct {
 	types   Resolver
 	limit   int
+	maxText int
 	deepest int
+	text    int // bytes of text format, about; no further than maxText
 	anys    int // deepest nesting of Any messages
 	unknown int // fields
 	open    int // Any messages around
@@ -59,7 +61,7 @@ type survey struct {
 
 func (s *survey) message(m protoreflect.Message, depth int) {
 	s.deepest = max(s.deepest, depth)
-	if depth > s.limit {
+	if depth > s.limit || s.text > s.maxText {
 		return
 	}
 	for b := m.GetUnknown(); len(b) > 0; {
@@ -75,21 +77,49 @@ func (s *survey) message(m protoreflect.Message, depth int) {
 	}
 	m.Range(func(fd protoreflect.FieldDescriptor, v protoreflect.Value) bool {
 		switch {
-		case fd.IsMap() && fd.MapValue().Message() != nil:
-			v.Map().Range(func(_ protoreflect.MapKey, v protoreflect.Value) bool {
-				s.message(v.Message(), depth+1)
-				return true
+		case fd.IsMap():
+			key, value := fd.MapKey(), fd.MapValue()
+			v.Map().Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
+				s.line(fd, depth)
+				s.value(key, k.Value(), depth+1)
+				return s.value(value, v, depth+1)
 			})
-		case fd.IsMap() || fd.Message() == nil:
 		case fd.IsList():
 			for i := range v.List().Len() {
-				s.message(v.List().Get(i).Message(), depth+1)
+				if !s.value(fd, v.List().Get(i), depth) {
+					break
+				}
 			}
 		default:
-			s.message(v.Message(), depth+1)
+			s.value(fd, v, depth)
 		}
-		return true
+		return s.text <= s.maxText
 	})
+}
+
+// value goes through a field of a message at depth, and reports whether there may
+// be more.
+func (s *survey) value(fd protoreflect.FieldDescriptor, v protoreflect.Value, depth int) bool {
+	s.line(fd, depth)
+	switch fd.Kind() {
+	case protoreflect.MessageKind, protoreflect.GroupKind:
+		s.message(v.Message(), depth+1)
+	case protoreflect.StringKind:
+		s.text += len(v.String())
+	case protoreflect.BytesKind:
+		s.text += len(v.Bytes())
+	case protoreflect.EnumKind:
+		if value := fd.Enum().Values().ByNumber(v.Enum()); value != nil {
+			s.text += len(value.Name())
+		}
+	}
+	return s.text <= s.maxText
+}
+
+// line counts what stands around a value: indentation, the field's name, a colon,
+// a blank and a line break.
+func (s *survey) line(fd protoreflect.FieldDescriptor, depth int) {
+	s.text += 2*min(depth, deepText) + len(fd.TextName()) + 3
 }
 
 func (s *survey) any(m protoreflect.Message, depth int) {

@@ -151,10 +151,13 @@ const deepText = maxIndent
 // appendText writes m in the protobuf text format, as prototext does but for
 // its random spaces.
 func (e *Encoder) appendText(dst []byte, m protoreflect.Message) ([]byte, error) {
-	s := survey{types: e.o.Types, limit: e.o.MaxDepth}
+	s := survey{types: e.o.Types, limit: e.o.MaxDepth, maxText: e.o.MaxBytes}
 	s.message(m, 1)
 	if s.deepest > e.o.MaxDepth {
 		return dst, fmt.Errorf("write %s: nested deeper than %d messages", e.md.FullName(), e.o.MaxDepth)
+	}
+	if s.text > s.maxText {
+		return dst, fmt.Errorf("write %s: %w", e.md.FullName(), tooLong(s.maxText))
 	}
 	e.loss.Unknown += s.unknown
 	o := prototext.MarshalOptions{Multiline: s.deepest <= deepText, AllowPartial: true,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -30,6 +31,7 @@ type callOptions struct {
 	address, method string
 
 	data         []string
+	expandData   bool
 	inputFormat  string
 	allowUnknown bool
 	timeout      duration
@@ -71,6 +73,7 @@ Responses go to standard output, everything else to standard error.`,
 	}
 	f := cmd.Flags()
 	f.StringArrayVarP(&o.data, "data", "d", nil, "request `DATA`: a literal, @FILE, or @ for standard input")
+	f.BoolVar(&o.expandData, "expand-data", false, "replace ${NAME} in literal JSON of -d by environment variables, escaped")
 	f.StringVar(&o.inputFormat, "format", "json", "requests are `json`, text, yaml or binary")
 	f.BoolVar(&o.allowUnknown, "allow-unknown-fields", false, "ignore fields of requests that the schema does not have")
 	f.Var(&o.timeout, "timeout", "the call's own deadline, sent to the server (default none)")
@@ -105,7 +108,20 @@ func (o *callOptions) check() error {
 	if err := o.schema.check(o.data); err != nil {
 		return err
 	}
-	return checkData(o.data)
+	if o.expandData && o.inputFormat != "json" {
+		return &usageError{err: fmt.Errorf("--expand-data expands JSON, not %s", o.inputFormat)}
+	}
+	if err := checkData(o.data); err != nil {
+		return err
+	}
+	for _, d := range o.data {
+		if o.expandData && !strings.HasPrefix(d, "@") {
+			if _, err := o.program.expandData(d); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // session is a call that can begin: connected, with its method found.
@@ -180,6 +196,7 @@ func (s *session) call(ctx context.Context) error {
 	in := &input{
 		program: s.program,
 		data:    s.data,
+		expand:  s.expandData,
 		method:  s.method,
 		options: message.DecodeOptions{
 			Format:       message.Format(s.inputFormat),

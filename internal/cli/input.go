@@ -21,6 +21,7 @@ type input struct {
 	data    []string
 	method  protoreflect.MethodDescriptor
 	options message.DecodeOptions
+	expand  bool // variables of the environment, in literals
 	current *message.Decoder
 	file    *os.File
 }
@@ -91,6 +92,12 @@ func (in *input) open(data string) error {
 	path, isFile := strings.CutPrefix(data, "@")
 	var r io.Reader
 	switch {
+	case !isFile && in.expand:
+		expanded, err := in.program.expandData(data)
+		if err != nil {
+			return err
+		}
+		o.Name, r = "-d", strings.NewReader(expanded)
 	case !isFile:
 		o.Name, r = "-d", strings.NewReader(data)
 	case path == "" || path == "-":

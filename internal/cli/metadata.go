@@ -42,7 +42,7 @@ func (c *connection) addLine(p *program, md metadata.MD, line string) error {
 	}
 	if c.expandHeaders {
 		var err error
-		if value, err = p.expand(value); err != nil {
+		if value, err = p.expand(value, func(v string) (string, error) { return v, nil }); err != nil {
 			return fmt.Errorf("metadata %s: %w", name, err)
 		}
 	}
@@ -94,26 +94,4 @@ func decodeBase64(s string) (string, error) {
 	}
 	raw, err := encoding.DecodeString(s)
 	return string(raw), err
-}
-
-// expand replaces each ${NAME} by the environment variable of that name.
-func (p *program) expand(s string) (string, error) {
-	var b strings.Builder
-	for {
-		before, rest, found := strings.Cut(s, "${")
-		b.WriteString(before)
-		if !found {
-			return b.String(), nil
-		}
-		name, after, closed := strings.Cut(rest, "}")
-		if !closed {
-			return "", errors.New("a ${ without its }")
-		}
-		value, ok := p.LookupEnv(name)
-		if !ok {
-			return "", fmt.Errorf("environment variable %s is not set", name)
-		}
-		b.WriteString(value)
-		s = after
-	}
 }

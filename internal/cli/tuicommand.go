@@ -3,6 +3,7 @@ package cli
 import (
 	"encoding/base64"
 	"errors"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -18,49 +19,94 @@ import (
 )
 
 // command gives a request of the terminal UI as a command line that makes the
-// same call. References become variables of the shell.
+// same call. References become variables of the shell, in grpcx's -d of the
+// environment.
 func (o *tuiOptions) command(r tui.Request, tool tui.Tool) (string, error) {
 	var words []string
-	switch tool {
-	case tui.Grpcx:
-		words = append([]string{"grpcx", "call"}, o.grpcxFlags(r)...)
-		words = append(words, r.Address, r.Method)
-		for _, text := range r.Messages {
-			words = append(words, "-d", text)
+	add := func(more ...string) {
+		for _, w := range more {
+			words = append(words, quoteReferences(w, `"$%s"`))
 		}
-	default:
-		flags, err := o.grpcurlFlags(r)
-		if err != nil {
-			return "", err
-		}
-		words = append([]string{"grpcurl"}, flags...)
-		if len(r.Messages) > 0 {
-			words = append(words, "-d", strings.Join(r.Messages, "\n"))
-		}
-		words = append(words, grpcurlAddress(r.Address), r.Method)
 	}
-	for i, w := range words {
-		words[i] = quoteReferences(w)
+	if tool == tui.Grpcx {
+		add("grpcx", "call")
+		add(o.grpcxFlags(r)...)
+		add(r.Address, r.Method)
+		return strings.Join(append(words, dataFlags(r.Messages)...), " "), nil
 	}
+	flags, err := o.grpcurlFlags(r)
+	if err != nil {
+		return "", err
+	}
+	add("grpcurl")
+	add(flags...)
+	if len(r.Messages) > 0 {
+		words = append(words, "-d", quoteReferences(strings.Join(r.Messages, "\n"), escapedVariable))
+	}
+	add(grpcurlAddress(r.Address), r.Method)
 	return strings.Join(words, " "), nil
 }
 
+// dataFlags are -d for each message, quoted, and what makes the references in them
+// variables of the environment.
+func dataFlags(messages []string) (words []string) {
+	expand := false
+	for _, text := range messages {
+		plain, names := cutReferences(text)
+		var b strings.Builder
+		for i, p := range plain {
+			b.WriteString(strings.ReplaceAll(p, "${", `\u0024{`))
+			if i < len(names) {
+				b.WriteString("${" + names[i] + "}")
+			}
+		}
+		expand = expand || len(names) > 0
+		words = append(words, "-d", shellQuote(b.String()))
+	}
+	if expand {
+		words = append([]string{"--expand-data"}, words...)
+	}
+	return words
+}
+
+// escapedVariable is a variable of the shell within a JSON string. It does for what
+// has no control characters, such as line breaks.
+const escapedVariable = `"$(printf %%s "$%s" | sed 's/["\\]/\\&/g')"`
+
 // quoteReferences is shellQuote for a word in which ${env.NAME} stands for a
-// variable of the shell.
-func quoteReferences(word string) string {
-	before, rest, found := strings.Cut(word, "${env.")
-	name, after, closed := strings.Cut(rest, "}")
-	if !found || !closed || !isVariable(name) {
-		return shellQuote(word)
+// variable. reference is the format of what the shell reads instead.
+func quoteReferences(word, reference string) string {
+	plain, names := cutReferences(word)
+	var b strings.Builder
+	for i, p := range plain {
+		if p != "" || len(plain) == 1 {
+			b.WriteString(shellQuote(p))
+		}
+		if i < len(names) {
+			fmt.Fprintf(&b, reference, names[i])
+		}
 	}
-	quoted := `"$` + name + `"`
-	if before != "" {
-		quoted = shellQuote(before) + quoted
+	return b.String()
+}
+
+// cutReferences splits text at each ${env.NAME}: names[i] stands between plain[i]
+// and plain[i+1].
+func cutReferences(text string) (plain, names []string) {
+	start := 0
+	for i := 0; ; {
+		at := strings.Index(text[i:], "${env.")
+		if at < 0 {
+			return append(plain, text[start:]), names
+		}
+		at += i
+		i = at + len("${env.")
+		name, _, closed := strings.Cut(text[i:], "}")
+		if closed && isVariable(name) {
+			plain, names = append(plain, text[start:at]), append(names, name)
+			i += len(name) + 1
+			start = i
+		}
 	}
-	if after != "" {
-		quoted += quoteReferences(after)
-	}
-	return quoted
 }
 
 func isVariable(name string) bool {

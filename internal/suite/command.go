@@ -11,7 +11,7 @@ import (
 const maxCommand = 32 << 10
 
 // command is a shell command that makes the call again. Secrets are references to
-// variables of the shell.
+// variables of the shell, in requests of the environment.
 func (c *call) command(s *secrets) string {
 	words := []string{"grpcx", "call", shellWord(c.plan.conn.Target.Address, s), shellWord(path(c.plan.method), s)}
 	flag := func(name, value string) {
@@ -48,15 +48,37 @@ func (c *call) command(s *secrets) string {
 	if c.plan.spec.timeout != defaultTimeout {
 		flag("--timeout", c.plan.spec.timeout.String())
 	}
-	size := 0
+	words = append(words, c.data(s)...)
+	return strings.Join(words, " ")
+}
+
+// data are -d for each request, quoted, what makes the references in them variables
+// of the environment, and a comment on those that are too many.
+func (c *call) data(s *secrets) (words []string) {
+	size, expand, rest := 0, false, ""
 	for i, m := range c.sent {
 		if size += len(m); size > maxCommand {
-			words = append(words, fmt.Sprintf("# and %d of %d requests, too long for a line", len(c.sent)-i, len(c.sent)))
+			rest = fmt.Sprintf("# and %d of %d requests, too long for a line", len(c.sent)-i, len(c.sent))
 			break
 		}
-		flag("-d", string(m))
+		plain, refs := s.cutJSON(string(m))
+		var b strings.Builder
+		for i, p := range plain {
+			b.WriteString(strings.ReplaceAll(p, "${", `\u0024{`))
+			if i < len(refs) {
+				b.WriteString("${" + refs[i] + "}")
+			}
+		}
+		expand = expand || len(refs) > 0
+		words = append(words, "-d", shellQuote(b.String()))
 	}
-	return strings.Join(words, " ")
+	if expand {
+		words = append([]string{"--expand-data"}, words...)
+	}
+	if rest != "" {
+		words = append(words, rest)
+	}
+	return words
 }
 
 // shellWord quotes s for a POSIX shell.

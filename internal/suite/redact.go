@@ -193,9 +193,8 @@ func (s *secrets) forms() []string {
 // encodings are other ways to write a value: quoted, escaped, in base64 at each
 // of the three offsets that a longer text can put it at, in hexadecimal.
 func encodings(value string) []string {
-	quoted := string(appendString(nil, value))
 	forms := []string{
-		quoted[1 : len(quoted)-1],
+		insideString(value),
 		url.QueryEscape(value), url.PathEscape(value),
 		strings.ReplaceAll(value, "'", `'\''`),
 	}
@@ -222,6 +221,20 @@ func encodings(value string) []string {
 // cut splits text at the secrets in it, the longest first, and tells which
 // variable stands for each.
 func (s *secrets) cut(text string) (plain []string, refs []string) {
+	return s.cutForms(text, func(value string) string { return value })
+}
+
+// cutJSON is cut for secrets between the quotes of JSON strings.
+func (s *secrets) cutJSON(text string) (plain []string, refs []string) {
+	return s.cutForms(text, insideString)
+}
+
+func insideString(value string) string {
+	quoted := string(appendString(nil, value))
+	return quoted[1 : len(quoted)-1]
+}
+
+func (s *secrets) cutForms(text string, form func(value string) string) (plain []string, refs []string) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	plain = []string{text}
@@ -231,15 +244,12 @@ func (s *secrets) cut(text string) (plain []string, refs []string) {
 	}
 	slices.SortFunc(values, func(a, b string) int { return cmp.Or(cmp.Compare(len(b), len(a)), cmp.Compare(a, b)) })
 	for _, value := range values {
-		quoted := string(appendString(nil, value))
-		for _, form := range []string{value, quoted[1 : len(quoted)-1]} {
-			for i := 0; i < len(plain); i++ {
-				before, after, ok := strings.Cut(plain[i], form)
-				if ok {
-					plain = slices.Insert(plain, i+1, after)
-					plain[i] = before
-					refs = slices.Insert(refs, i, s.refs[value])
-				}
+		for i := 0; i < len(plain); i++ {
+			before, after, ok := strings.Cut(plain[i], form(value))
+			if ok {
+				plain = slices.Insert(plain, i+1, after)
+				plain[i] = before
+				refs = slices.Insert(refs, i, s.refs[value])
 			}
 		}
 	}

@@ -507,7 +507,7 @@ tests:
 	if len(failures(r)) < 5 {
 		t.Errorf("%d failures", len(failures(r)))
 	}
-	for _, want := range []string{`$ADMIN_PASSWORD`, `$TOKEN`, `$X_API_KEY`} {
+	for _, want := range []string{`${ADMIN_PASSWORD}`, `$TOKEN`, `${TOKEN}`, `$X_API_KEY`} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no command refers to %s: %s", want, text)
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/hex"
+	"maps"
 	"net/url"
 	"slices"
 	"strings"
@@ -147,13 +148,12 @@ func (s *secrets) redact(text string) string {
 // they repeat.
 const leastBeginning = 16
 
-// redactBeginnings replaces the beginnings of long secrets.
+// redactBeginnings replaces the beginnings of long secrets. Of secrets that begin
+// alike it is the longest that counts.
 func (s *secrets) redactBeginnings(text string) string {
-	if len(text) < leastBeginning {
-		return text
-	}
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	ends := map[int]int{} // of a beginning, by its place
 	for value := range s.refs {
 		if len(value) < 2*leastBeginning {
 			continue
@@ -168,11 +168,24 @@ func (s *secrets) redactBeginnings(text string) string {
 			for i+end < len(text) && end < len(value) && text[i+end] == value[end] {
 				end++
 			}
-			text = text[:i] + redacted + text[i+end:]
-			from = i + len(redacted)
+			ends[i] = max(ends[i], i+end)
+			from = i + 1
 		}
 	}
-	return text
+	if len(ends) == 0 {
+		return text
+	}
+	var b strings.Builder
+	done := 0
+	for _, start := range slices.Sorted(maps.Keys(ends)) {
+		if start >= done {
+			b.WriteString(text[done:start])
+			b.WriteString(redacted)
+		}
+		done = max(done, ends[start])
+	}
+	b.WriteString(text[done:])
+	return b.String()
 }
 
 // forms are the ways in which the secrets can be written, the longest first.

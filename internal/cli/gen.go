@@ -35,9 +35,21 @@ func newGenCommand(p *program) *cobra.Command {
 descriptor sets, with neither protoc nor plugins. Messages, enums and services
 are those of protobuf-es; clients call over the transports of Connect, in Node
 and in browsers, or over @grpc/grpc-js.`,
-		Args: args(0, 0, "ts or js"),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			return &usageError{err: fmt.Errorf("language %q: want ts or js", args[0]), command: cmd.CommandPath()}
+		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
+	// It is not its flags that are wrong with a language that there is not.
+	cmd.SetFlagErrorFunc(func(at *cobra.Command, err error) error {
+		if at == cmd && at.Flags().NArg() > 0 {
+			return at.ValidateArgs(at.Flags().Args())
+		}
+		return cmd.Parent().FlagErrorFunc()(at, err)
+	})
 	cmd.AddCommand(
 		newGenLanguageCommand(p, "ts", "TypeScript", codegen.TS),
 		newGenLanguageCommand(p, "js", "JavaScript with its types", codegen.JS, codegen.DTS),

@@ -2,9 +2,9 @@ package cli
 
 import (
 	"bytes"
+	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -43,7 +43,7 @@ func (g *generatedDir) write(p *program, files []codegen.File) error {
 	}
 	changes, err := compare(root, files)
 	if err != nil {
-		return fmt.Errorf("generate: %w", err)
+		return g.failed(err)
 	}
 	if g.check {
 		return g.report(p, changes)
@@ -53,16 +53,33 @@ func (g *generatedDir) write(p *program, files []codegen.File) error {
 			return err
 		}
 	}
-	for _, c := range changes {
-		if c.state == "unchanged" {
-			continue
-		}
-		if err := writeIn(root, c.File); err != nil {
-			return fmt.Errorf("generate: %w", err)
-		}
+	if err := replace(root, changes); err != nil {
+		return g.failed(err)
 	}
-	_, _ = fmt.Fprintf(p.Err, "* generated %d files below %s: %s\n", len(changes), termtext.Line(g.dir), summary(changes))
+	_, _ = fmt.Fprintf(p.Err, "* generated %s below %s: %s\n", plural(len(changes), "file"), termtext.Line(g.dir), summary(changes))
 	return nil
+}
+
+// failed says where the file is that err is about.
+func (g *generatedDir) failed(err error) error {
+	var in *fs.PathError
+	if errors.As(err, &in) {
+		return fmt.Errorf("generate: %s: %w", filepath.Join(g.dir, in.Path), in.Err)
+	}
+	return fmt.Errorf("generate: %w", err)
+}
+
+// at says that err is about the file of that name, which it leaves out.
+func at(name string, err error) error {
+	var path *fs.PathError
+	var link *os.LinkError
+	switch {
+	case errors.As(err, &path):
+		err = path.Err
+	case errors.As(err, &link):
+		err = link.Err
+	}
+	return &fs.PathError{Op: "generate", Path: name, Err: err}
 }
 
 // open returns the folder, which keeps every file inside of it even where a link
@@ -85,11 +102,11 @@ func compare(root *os.Root, files []codegen.File) ([]fileChange, error) {
 	for _, f := range files {
 		c := fileChange{File: f, state: "new"}
 		if root != nil {
-			old, err := readIn(root, f.Name)
+			old, err := readIn(root, filepath.FromSlash(f.Name))
 			switch {
 			case errors.Is(err, fs.ErrNotExist):
 			case err != nil:
-				return nil, err
+				return nil, at(f.Name, err)
 			case string(old) == f.Content:
 				c.state = "unchanged"
 			case wasGenerated(old):
@@ -104,12 +121,14 @@ func compare(root *os.Root, files []codegen.File) ([]fileChange, error) {
 }
 
 func readIn(root *os.Root, name string) ([]byte, error) {
-	f, err := root.Open(filepath.FromSlash(name))
+	info, err := root.Stat(name)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { _ = f.Close() }()
-	return io.ReadAll(f)
+	if !info.Mode().IsRegular() { // of which a pipe would keep us waiting
+		return nil, errors.New("not a regular file")
+	}
+	return root.ReadFile(name)
 }
 
 // wasGenerated looks for the mark of grpcx; comments of the .proto file may stand
@@ -135,12 +154,44 @@ func refuseForeign(changes []fileChange) error {
 		"choose another folder by --out, or add --force to overwrite it")
 }
 
-func writeIn(root *os.Root, f codegen.File) error {
-	name := filepath.FromSlash(f.Name)
-	if err := root.MkdirAll(filepath.Dir(name), 0o777); err != nil {
-		return err
+// replace puts the files that are not as they should be in their places, once all
+// of them are on the disk beside these.
+func replace(root *os.Root, changes []fileChange) (err error) {
+	suffix := "." + rand.Text()[:8] // the same for all, so that names clash where files would
+	var staged []string
+	defer func() {
+		for _, name := range staged {
+			_ = root.Remove(name + suffix) // what is left of it after an error
+		}
+	}()
+	for _, c := range changes {
+		if c.state == "unchanged" {
+			continue
+		}
+		name := filepath.FromSlash(c.Name)
+		if err := root.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+			return at(name, err)
+		}
+		f, err := root.OpenFile(name+suffix, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+		if errors.Is(err, fs.ErrExist) {
+			err = errors.New("here is another file to generate whose name is the same to this file system")
+		}
+		if err != nil {
+			return at(name, err)
+		}
+		staged = append(staged, name)
+		_, err = f.WriteString(c.Content)
+		if err = errors.Join(err, f.Close()); err != nil {
+			return at(name, err)
+		}
 	}
-	return root.WriteFile(name, []byte(f.Content), 0o666)
+	for len(staged) > 0 {
+		if err := root.Rename(staged[0]+suffix, staged[0]); err != nil {
+			return at(staged[0], err)
+		}
+		staged = staged[1:]
+	}
+	return nil
 }
 
 // report lists the files that are not as they should be.
@@ -160,10 +211,10 @@ func (g *generatedDir) report(p *program, changes []fileChange) error {
 		}
 	}
 	if stale == 0 {
-		_, _ = fmt.Fprintf(p.Err, "* %d files below %s are up to date\n", len(changes), termtext.Line(g.dir))
+		_, _ = fmt.Fprintf(p.Err, "* up to date: %s below %s\n", plural(len(changes), "file"), termtext.Line(g.dir))
 		return nil
 	}
-	_, _ = fmt.Fprintf(p.Err, "* %d of %d files below %s are missing or stale: run the command without --check\n", stale, len(changes), termtext.Line(g.dir))
+	_, _ = fmt.Fprintf(p.Err, "* missing or stale: %d of %s below %s; run the command without --check\n", stale, plural(len(changes), "file"), termtext.Line(g.dir))
 	return exitError(exitVerdict)
 }
 

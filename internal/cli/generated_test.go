@@ -11,6 +11,8 @@ import (
 
 	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/descriptorpb"
+
+	"github.com/grpcx/grpcx/internal/codegen"
 )
 
 // generateFrom runs `grpcx gen ts` for a file of that name, in a folder with
@@ -82,5 +84,54 @@ func TestGeneratedFilesStayBelowOut(t *testing.T) {
 		if want := []string{"out/gen/a"}; code == 0 || !slices.Equal(files, want) {
 			t.Errorf("exit code %d, files %q, want an error and the link %q alone\n%s", code, files, want, stderr)
 		}
+	})
+}
+
+func TestReplacingIsAllOrNothing(t *testing.T) {
+	root, err := os.OpenRoot(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = root.Close() })
+	if err := root.WriteFile("a.ts", []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	changed := func(name string) fileChange {
+		return fileChange{File: codegen.File{Name: name, Content: "new"}, state: "changed"}
+	}
+	contents := func(want ...string) {
+		t.Helper()
+		var got []string
+		err := fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+			if err == nil && !d.IsDir() {
+				var b []byte
+				b, err = root.ReadFile(name)
+				got = append(got, name+": "+string(b))
+			}
+			return err
+		})
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("there is %q, want %q (%v)", got, want, err)
+		}
+	}
+
+	t.Run("a name with a file in its way", func(t *testing.T) {
+		if err := replace(root, []fileChange{changed("b.ts"), changed("a.ts"), changed("a.ts/c.ts")}); err == nil {
+			t.Error("no error")
+		}
+		contents("a.ts: old")
+	})
+	t.Run("names that are one to the file system", func(t *testing.T) {
+		err := replace(root, []fileChange{changed("a.ts"), changed("a.ts")})
+		if err == nil || !strings.Contains(err.Error(), "the same to this file system") {
+			t.Errorf("error %v", err)
+		}
+		contents("a.ts: old")
+	})
+	t.Run("nothing wrong", func(t *testing.T) {
+		if err := replace(root, []fileChange{changed("a.ts"), changed("b/c.ts")}); err != nil {
+			t.Error(err)
+		}
+		contents("a.ts: new", "b/c.ts: new")
 	})
 }

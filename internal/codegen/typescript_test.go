@@ -54,6 +54,12 @@ var layouts = []struct {
 		map[string]any{"module": "nodenext", "moduleResolution": "nodenext", "erasableSyntaxOnly": true, "allowImportingTsExtensions": true},
 	},
 	{
+		// As TypeScript 5.9 is when nobody says otherwise.
+		"ts that is not strict", false,
+		codegen.Options{Targets: []codegen.Target{codegen.TS}, Runtime: codegen.Connect},
+		map[string]any{"strict": false, "exactOptionalPropertyTypes": false, "noUncheckedIndexedAccess": false, "verbatimModuleSyntax": false, "skipLibCheck": true},
+	},
+	{
 		"js with clients", true,
 		codegen.Options{Targets: []codegen.Target{codegen.JS, codegen.DTS}, ImportExtension: "js", JSONTypes: true, ValidLegacyRequired: true, Runtime: codegen.Connect},
 		map[string]any{"module": "nodenext", "moduleResolution": "nodenext"},

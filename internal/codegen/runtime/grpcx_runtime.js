@@ -296,7 +296,7 @@ class ResponseStream {
         if (!this.done) {
             try {
                 const result = await this.call.wait(this.receive());
-                if (!result.done) {
+                if (result.done !== true) { // without strict, TypeScript narrows by nothing less
                     return { done: false, value: result.value };
                 }
                 this.done = true;

@@ -403,7 +403,7 @@ class ResponseStream<I extends DescMessage, O extends DescMessage> implements Re
     if (!this.done) {
       try {
         const result = await this.call.wait(this.receive());
-        if (!result.done) {
+        if (result.done !== true) { // without strict, TypeScript narrows by nothing less
           return { done: false, value: result.value };
         }
         this.done = true;

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"io"
 	"strconv"
 	"strings"
@@ -160,6 +161,9 @@ func hints(err error) []string {
 	}
 	if strings.Contains(err.Error(), "already defined at") {
 		all = append(all, "give the folder that imports begin at with --import-path, so that each file has one name")
+	}
+	if strings.HasPrefix(err.Error(), "compile ") && errors.Is(err, fs.ErrNotExist) {
+		all = append(all, "--import-path DIR says where imports are found; it may repeat")
 	}
 	var input *message.Error
 	if errors.As(err, &input) && strings.HasSuffix(input.Msg, "got an array") {

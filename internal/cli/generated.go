@@ -155,43 +155,48 @@ func refuseForeign(changes []fileChange) error {
 }
 
 // replace puts the files that are not as they should be in their places, once all
-// of them are on the disk beside these.
-func replace(root *os.Root, changes []fileChange) (err error) {
-	suffix := "." + rand.Text()[:8] // the same for all, so that names clash where files would
-	var staged []string
-	defer func() {
-		for _, name := range staged {
-			_ = root.Remove(name + suffix) // what is left of it after an error
-		}
-	}()
+// of them are on the disk, in a folder beside them.
+func replace(root *os.Root, changes []fileChange) error {
+	var stale []fileChange
 	for _, c := range changes {
-		if c.state == "unchanged" {
-			continue
+		if c.state != "unchanged" {
+			stale = append(stale, c)
 		}
+	}
+	stage := ".grpcx-" + rand.Text()[:8]
+	defer func() { _ = root.RemoveAll(stage) }()
+	for _, c := range stale {
+		if err := create(root, filepath.Join(stage, filepath.FromSlash(c.Name)), c.Content); err != nil {
+			return at(c.Name, err)
+		}
+	}
+	for _, c := range stale {
 		name := filepath.FromSlash(c.Name)
-		if err := root.MkdirAll(filepath.Dir(name), 0o777); err != nil {
-			return at(name, err)
-		}
-		f, err := root.OpenFile(name+suffix, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
-		if errors.Is(err, fs.ErrExist) {
-			err = errors.New("here is another file to generate whose name is the same to this file system")
+		err := root.MkdirAll(filepath.Dir(name), 0o777)
+		if err == nil {
+			err = root.Rename(filepath.Join(stage, name), name)
 		}
 		if err != nil {
-			return at(name, err)
+			return at(c.Name, err)
 		}
-		staged = append(staged, name)
-		_, err = f.WriteString(c.Content)
-		if err = errors.Join(err, f.Close()); err != nil {
-			return at(name, err)
-		}
-	}
-	for len(staged) > 0 {
-		if err := root.Rename(staged[0]+suffix, staged[0]); err != nil {
-			return at(staged[0], err)
-		}
-		staged = staged[1:]
 	}
 	return nil
+}
+
+// create writes a file that is not there, to this file system's mind.
+func create(root *os.Root, name, content string) error {
+	if err := root.MkdirAll(filepath.Dir(name), 0o777); err != nil {
+		return err
+	}
+	f, err := root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
+	if errors.Is(err, fs.ErrExist) {
+		return errors.New("to this file system, it is the same as another generated file or folder")
+	}
+	if err != nil {
+		return err
+	}
+	_, err = f.WriteString(content)
+	return errors.Join(err, f.Close())
 }
 
 // report lists the files that are not as they should be.

@@ -119,11 +119,14 @@ func TestReplacingIsAllOrNothing(t *testing.T) {
 		if err := replace(root, []fileChange{changed("b.ts"), changed("a.ts"), changed("a.ts/c.ts")}); err == nil {
 			t.Error("no error")
 		}
+		if err := replace(root, []fileChange{changed("a.ts/c.ts"), changed("a.ts")}); err == nil {
+			t.Error("no error")
+		}
 		contents("a.ts: old")
 	})
 	t.Run("names that are one to the file system", func(t *testing.T) {
 		err := replace(root, []fileChange{changed("a.ts"), changed("a.ts")})
-		if err == nil || !strings.Contains(err.Error(), "the same to this file system") {
+		if err == nil || !strings.Contains(err.Error(), "to this file system") {
 			t.Errorf("error %v", err)
 		}
 		contents("a.ts: old")

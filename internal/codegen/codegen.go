@@ -154,10 +154,14 @@ func newGenerator(r Request, files []*file) (*generator, error) {
 		if f == nil {
 			return nil, fmt.Errorf("file to generate %q is not there", name)
 		}
-		if other, ok := sources[f.module("")]; ok && other != name {
-			return nil, fmt.Errorf("files %q and %q have the same modules", other, name)
+		module := f.module("")
+		if !r.Options.SingleFile { // to TypeScript and to many a file system, A.ts is a.ts
+			module = strings.ToLower(module)
 		}
-		sources[f.module("")] = name
+		if other, ok := sources[module]; ok && other != name {
+			return nil, fmt.Errorf("files %q and %q have modules of the same name, as case makes no difference", other, name)
+		}
+		sources[module] = name
 		g.generated[name] = true
 	}
 	for _, f := range files {

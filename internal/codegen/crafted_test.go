@@ -180,7 +180,8 @@ func craftedFiles() []crafted {
 	return []crafted{
 		{name: "a file twice", request: requestOf(wholeFile(), wholeFile()), err: "twice"},
 		{name: "two files with the types of each other", request: requestOf(wholeFile(), named("b.proto", "p")), err: "twice"},
-		{name: "two files with the same modules", request: requestOf(named("x.proto", "a"), named("x", "b")), err: "same modules"},
+		{name: "two files with the same modules", request: requestOf(named("x.proto", "a"), named("x", "b")), err: "modules of the same name"},
+		{name: "two files whose names differ in case alone", request: requestOf(named("Dir/x.proto", "a"), named("dir/X.proto", "b")), err: "modules of the same name"},
 		{name: "an import that is not there", request: requestOf(named("a.proto", "a", "b.proto")), err: "not there"},
 		{name: "an import of itself", request: requestOf(named("a.proto", "a", "a.proto")), err: "not there"},
 		{name: "imports in a circle", request: requestOf(named("a.proto", "a", "b.proto"), named("b.proto", "b", "a.proto")), err: "not there"},

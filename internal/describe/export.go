@@ -47,7 +47,8 @@ func Closure(ctx context.Context, source Source, names []protoreflect.FullName) 
 }
 
 // Everything returns names that between them have [Closure] take all files of the
-// source: its services, and one more name of each file that declares any.
+// source: its services, and one more name of each file that declares any. It is an
+// error if none of those in a file is valid.
 func Everything(ctx context.Context, source Source) ([]protoreflect.FullName, error) {
 	names, err := source.Services(ctx)
 	if err != nil {
@@ -58,11 +59,15 @@ func Everything(ctx context.Context, source Source) ([]protoreflect.FullName, er
 		return nil, err
 	}
 	for _, file := range files {
-		for name := range topLevel(file) {
+		var name protoreflect.FullName
+		for name = range topLevel(file) {
 			if name.IsValid() {
 				names = append(names, name)
 				break
 			}
+		}
+		if name != "" && !name.IsValid() {
+			return nil, fmt.Errorf("file %q: %q is not a valid name", file.GetName(), name)
 		}
 	}
 	return names, nil

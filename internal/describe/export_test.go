@@ -204,3 +204,29 @@ func TestWriteErrorsEndTheExport(t *testing.T) {
 		t.Errorf("error %v does not name the file", err)
 	}
 }
+
+func TestEverythingNamesWhatIsInvalid(t *testing.T) {
+	file := func(name string, messages ...string) *descriptorpb.FileDescriptorProto {
+		f := &descriptorpb.FileDescriptorProto{Name: proto.String(name), Package: proto.String("p"), Syntax: proto.String("proto3")}
+		for _, m := range messages {
+			f.MessageType = append(f.MessageType, &descriptorpb.DescriptorProto{Name: proto.String(m)})
+		}
+		return f
+	}
+	everything := func(files ...*descriptorpb.FileDescriptorProto) ([]protoreflect.FullName, error) {
+		source, err := NewSet(&descriptorpb.FileDescriptorSet{File: files})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return Everything(t.Context(), source)
+	}
+	names, err := everything(file("a.proto", "{}", "A"), file("b.proto", "B", "C"), file("c.proto"))
+	slices.Sort(names)
+	if want := []protoreflect.FullName{"p.A", "p.B"}; err != nil || !slices.Equal(names, want) {
+		t.Errorf("names %q, error %v; want %q", names, err, want)
+	}
+	_, err = everything(file("a.proto", "A"), file("b.proto", "{}"))
+	if want := `file "b.proto": "p.{}" is not a valid name`; err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+}

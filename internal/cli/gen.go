@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -177,7 +178,11 @@ func (o *genOptions) run(ctx context.Context, source describe.Source) error {
 		return errors.New("generate: there is nothing but well-known types, which @bufbuild/protobuf has")
 	}
 	if o.init {
-		files = append(files, codegen.PackageJSON(o.codegen))
+		dir, err := filepath.Abs(o.output.dir)
+		if err != nil {
+			return fmt.Errorf("generate: %w", err)
+		}
+		files = append(files, codegen.PackageJSON(filepath.Base(dir), o.codegen))
 	}
 	return o.output.write(o.program, files)
 }

@@ -263,8 +263,10 @@ service S { rpc Do(M) returns (M); }
 }
 
 func TestPackageJSON(t *testing.T) {
-	f := PackageJSON(Options{Targets: []Target{TS}, Runtime: GrpcJs})
+	f := PackageJSON("gen", Options{Targets: []Target{TS}, Runtime: GrpcJs})
 	want := `{
+  "name": "gen",
+  "version": "0.0.0",
   "private": true,
   "type": "module",
   "dependencies": {
@@ -292,7 +294,7 @@ func TestPackageJSON(t *testing.T) {
 	}
 	for _, runtime := range []Runtime{Connect, GrpcJs} {
 		var named struct{ Dependencies, DevDependencies map[string]string }
-		if err := json.Unmarshal([]byte(PackageJSON(Options{Targets: []Target{TS}, Runtime: runtime}).Content), &named); err != nil {
+		if err := json.Unmarshal([]byte(PackageJSON("gen", Options{Targets: []Target{TS}, Runtime: runtime}).Content), &named); err != nil {
 			t.Fatal(err)
 		}
 		maps.Copy(named.Dependencies, named.DevDependencies)
@@ -305,7 +307,7 @@ func TestPackageJSON(t *testing.T) {
 			}
 		}
 	}
-	if js := PackageJSON(Options{Targets: []Target{JS, DTS}, CommonJS: true}); strings.Contains(js.Content, "devDependencies") || !strings.Contains(js.Content, `"commonjs"`) {
+	if js := PackageJSON("gen", Options{Targets: []Target{JS, DTS}, CommonJS: true}); strings.Contains(js.Content, "devDependencies") || !strings.Contains(js.Content, `"commonjs"`) {
 		t.Error(js.Content)
 	}
 }
@@ -313,4 +315,16 @@ func TestPackageJSON(t *testing.T) {
 // sortedKeys are the names of files in order.
 func sortedKeys(m map[string]string) []string {
 	return slices.Sorted(maps.Keys(m))
+}
+
+func TestPackageNames(t *testing.T) {
+	for folder, want := range map[string]string{
+		"gen": "gen", "My Client": "my-client", "api-v1.2": "api-v1.2", ".hidden": "hidden", "_": "client", "/": "client",
+		"日本": "client", "node_modules": "client", strings.Repeat("a", 300): strings.Repeat("a", 214),
+	} {
+		var got struct{ Name string }
+		if err := json.Unmarshal([]byte(PackageJSON(folder, Options{}).Content), &got); err != nil || got.Name != want {
+			t.Errorf("%q is named %q, want %q (%v)", folder, got.Name, want, err)
+		}
+	}
 }

@@ -16,7 +16,7 @@ import (
 )
 
 func TestCheck(t *testing.T) {
-	address, _ := serve(t, "127.0.0.1:0", board(map[string]healthpb.HealthCheckResponse_ServingStatus{
+	address := serveTCP(t, board(map[string]healthpb.HealthCheckResponse_ServingStatus{
 		"":      healthpb.HealthCheckResponse_SERVING,
 		"down":  healthpb.HealthCheckResponse_NOT_SERVING,
 		"new":   healthpb.HealthCheckResponse_UNKNOWN,
@@ -57,7 +57,7 @@ func TestCheckFails(t *testing.T) {
 		}}, 50 * time.Millisecond, status.Error(codes.DeadlineExceeded, "no answer within 50ms")},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			address, _ := serve(t, "127.0.0.1:0", tc.service)
+			address := serveTCP(t, tc.service)
 			c := client(t, address, health.WatchBackoff)
 			c.Timeout = tc.timeout
 			got, err := c.Check(t.Context(), "")
@@ -69,7 +69,7 @@ func TestCheckFails(t *testing.T) {
 }
 
 func TestList(t *testing.T) {
-	address, _ := serve(t, "127.0.0.1:0", board(map[string]healthpb.HealthCheckResponse_ServingStatus{
+	address := serveTCP(t, board(map[string]healthpb.HealthCheckResponse_ServingStatus{
 		"a": healthpb.HealthCheckResponse_NOT_SERVING, "b": 99,
 	}))
 	got, err := client(t, address, health.WatchBackoff).List(t.Context())
@@ -80,7 +80,7 @@ func TestList(t *testing.T) {
 }
 
 func TestListOfAnOlderServer(t *testing.T) {
-	address, _ := serve(t, "127.0.0.1:0", &fake{})
+	address := serveTCP(t, &fake{})
 	if got, err := client(t, address, health.WatchBackoff).List(t.Context()); status.Code(err) != codes.Unimplemented {
 		t.Errorf("got %v, %v; want Unimplemented", got, err)
 	}
@@ -149,7 +149,7 @@ func ExampleClient_Check() {
 }
 
 func BenchmarkCheck(b *testing.B) {
-	address, _ := serve(b, "127.0.0.1:0", board(nil))
+	address := serveTCP(b, board(nil))
 	c := client(b, address, health.WatchBackoff)
 	b.ReportAllocs()
 	for b.Loop() {

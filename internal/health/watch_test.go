@@ -5,6 +5,7 @@ import (
 	"errors"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/grpc"
@@ -36,61 +37,66 @@ func TestWatchReportsEachChangeOnce(t *testing.T) {
 }
 
 func TestWatchOfAServerThatRepeatsItself(t *testing.T) {
-	address, _ := serve(t, "127.0.0.1:0", &fake{watch: func(_ string, stream grpc.ServerStreamingServer[healthpb.HealthCheckResponse]) error {
-		for _, st := range []healthpb.HealthCheckResponse_ServingStatus{serving, notServing, 77} {
-			for range 5000 {
-				if err := stream.Send(&healthpb.HealthCheckResponse{Status: st}); err != nil {
-					return err
+	synctest.Test(t, func(t *testing.T) {
+		h := &host{tb: t}
+		h.serve(&fake{watch: func(_ string, stream grpc.ServerStreamingServer[healthpb.HealthCheckResponse]) error {
+			for _, st := range []healthpb.HealthCheckResponse_ServingStatus{serving, notServing, 77} {
+				for range 5000 {
+					if err := stream.Send(&healthpb.HealthCheckResponse{Status: st}); err != nil {
+						return err
+					}
 				}
 			}
-		}
-		<-stream.Context().Done()
-		return nil
-	}})
-	w := watch(t, client(t, address, health.WatchBackoff), "")
-	w.next(health.Serving)
-	w.next(health.NotServing)
-	w.next(health.Unknown)
-	w.end()
+			<-stream.Context().Done()
+			return nil
+		}})
+		w := watch(t, h.client(health.WatchBackoff), "")
+		w.next(health.Serving)
+		w.next(health.NotServing)
+		w.next(health.Unknown)
+		w.end()
+	})
 }
 
-// The server is killed, and comes back on the same port after an outage that
-// the test holds for a while.
+// The return of a server is seen soon: where it was away for long, within half of
+// that time, as the delays between attempts grow by no more.
 func TestWatchOutlivesTheServer(t *testing.T) {
-	t.Parallel()
-	for _, outage := range []time.Duration{0, 300 * time.Millisecond, 1200 * time.Millisecond} {
+	for _, outage := range []time.Duration{0, 300 * time.Millisecond, 1200 * time.Millisecond, 5 * time.Second} {
 		t.Run(outage.String(), func(t *testing.T) {
-			t.Parallel()
-			address, kill := serve(t, "127.0.0.1:0", board(nil))
-			w := watch(t, client(t, address, health.WatchBackoff), "")
-			w.next(health.Serving)
-			for range 2 {
-				kill()
-				r := w.next(health.Unreachable)
-				if r.Err == nil {
-					t.Error("unreachable without a reason")
+			synctest.Test(t, func(t *testing.T) {
+				h := &host{tb: t}
+				kill := h.serve(board(nil))
+				w := watch(t, h.client(health.WatchBackoff), "")
+				w.next(health.Serving)
+				for range 2 {
+					kill()
+					if r := w.next(health.Unreachable); r.Err == nil {
+						t.Error("unreachable without a reason")
+					}
+					<-time.After(outage)
+					kill = h.serve(board(nil))
+					back := time.Now()
+					recovered := w.next(health.Serving).Time.Sub(back)
+					t.Logf("away for %v, seen %v after it was back", outage, recovered)
+					if recovered > outage/2+250*time.Millisecond {
+						t.Errorf("recovery took %v", recovered)
+					}
 				}
-				<-time.After(outage)
-				_, kill = serve(t, address, board(nil))
-				back := time.Now()
-				recovered := w.next(health.Serving).Time.Sub(back)
-				t.Logf("away for %v, seen %v after it was back", outage, recovered)
-				if recovered > 500*time.Millisecond {
-					t.Errorf("recovery took %v", recovered)
-				}
-			}
-			w.end()
+				w.end()
+			})
 		})
 	}
 }
 
 func TestWatchBeginsBeforeTheServer(t *testing.T) {
-	address := freeAddress(t)
-	w := watch(t, client(t, address, health.WatchBackoff), "")
-	w.next(health.Unreachable)
-	serve(t, address, board(nil))
-	w.next(health.Serving)
-	w.end()
+	synctest.Test(t, func(t *testing.T) {
+		h := &host{tb: t}
+		w := watch(t, h.client(health.WatchBackoff), "")
+		w.next(health.Unreachable)
+		h.serve(board(nil))
+		w.next(health.Serving)
+		w.end()
+	})
 }
 
 func TestWatchOfAServerThatShutsDownGracefully(t *testing.T) {
@@ -114,51 +120,55 @@ func ending(current *atomic.Int32, calls *atomic.Int32) *fake {
 }
 
 func TestWatchWhereTheServerEndsTheStream(t *testing.T) {
-	t.Parallel()
-	var current, calls atomic.Int32
-	current.Store(int32(serving))
-	address, _ := serve(t, "127.0.0.1:0", ending(&current, &calls))
-	w := watch(t, client(t, address, health.WatchBackoff), "")
-	w.next(health.Serving)
-	for range 3 {
-		current.Store(int32(notServing))
-		w.next(health.NotServing)
+	synctest.Test(t, func(t *testing.T) {
+		var current, calls atomic.Int32
 		current.Store(int32(serving))
+		h := &host{tb: t}
+		h.serve(ending(&current, &calls))
+		w := watch(t, h.client(health.WatchBackoff), "")
 		w.next(health.Serving)
-	}
-	w.end()
-	if n := calls.Load(); n > 100 {
-		t.Errorf("%d calls: the watch does not pace itself", n)
-	}
+		for range 3 {
+			current.Store(int32(notServing))
+			w.next(health.NotServing)
+			current.Store(int32(serving))
+			w.next(health.Serving)
+		}
+		w.end()
+		if n := calls.Load(); n > 100 {
+			t.Errorf("%d calls: the watch does not pace itself", n)
+		}
+	})
 }
 
 func TestWatchFallsBackToChecks(t *testing.T) {
-	t.Parallel()
-	var current, calls atomic.Int32
-	current.Store(int32(serving))
-	old := &fake{check: func(context.Context, string) (*healthpb.HealthCheckResponse, error) {
-		calls.Add(1)
-		return &healthpb.HealthCheckResponse{Status: healthpb.HealthCheckResponse_ServingStatus(current.Load())}, nil
-	}}
-	address, kill := serve(t, "127.0.0.1:0", old)
-	w := watch(t, client(t, address, health.WatchBackoff), "")
-	w.next(health.Serving)
-	current.Store(int32(notServing))
-	w.next(health.NotServing)
-	kill()
-	w.next(health.Unreachable)
-	current.Store(int32(serving))
-	_, kill = serve(t, address, old)
-	w.next(health.Serving)
-	kill()
-	w.next(health.Unreachable)
-	// The next version has Watch.
-	serve(t, address, board(nil))
-	w.next(health.Serving)
-	w.end()
-	if n := calls.Load(); n > 20 {
-		t.Errorf("%d checks", n)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		var current, calls atomic.Int32
+		current.Store(int32(serving))
+		old := &fake{check: func(context.Context, string) (*healthpb.HealthCheckResponse, error) {
+			calls.Add(1)
+			return &healthpb.HealthCheckResponse{Status: healthpb.HealthCheckResponse_ServingStatus(current.Load())}, nil
+		}}
+		h := &host{tb: t}
+		kill := h.serve(old)
+		w := watch(t, h.client(health.WatchBackoff), "")
+		w.next(health.Serving)
+		current.Store(int32(notServing))
+		w.next(health.NotServing)
+		kill()
+		w.next(health.Unreachable)
+		current.Store(int32(serving))
+		kill = h.serve(old)
+		w.next(health.Serving)
+		kill()
+		w.next(health.Unreachable)
+		// The next version has Watch.
+		h.serve(board(nil))
+		w.next(health.Serving)
+		w.end()
+		if n := calls.Load(); n > 20 {
+			t.Errorf("%d checks", n)
+		}
+	})
 }
 
 func TestWatchEndsWhenTheServerRefuses(t *testing.T) {
@@ -169,7 +179,7 @@ func TestWatchEndsWhenTheServerRefuses(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			address, _ := serve(t, "127.0.0.1:0", service)
+			address := serveTCP(t, service)
 			w := watch(t, client(t, address, health.WatchBackoff), "")
 			if err := w.wait(); status.Code(err) != codes.Unimplemented && status.Code(err) != codes.Unauthenticated {
 				t.Errorf("ended with %v", err)
@@ -183,71 +193,110 @@ func TestWatchEndsWhenTheServerRefuses(t *testing.T) {
 
 // A proxy may refuse for a while what it let through before.
 func TestWatchLivesThroughLaterRefusals(t *testing.T) {
-	var step atomic.Int32
-	address, _ := serve(t, "127.0.0.1:0", &fake{watch: func(_ string, stream grpc.ServerStreamingServer[healthpb.HealthCheckResponse]) error {
-		if n := step.Add(1); n == 2 || n == 3 {
-			return status.Error(codes.PermissionDenied, "for now")
+	synctest.Test(t, func(t *testing.T) {
+		var step atomic.Int32
+		h := &host{tb: t}
+		h.serve(&fake{watch: func(_ string, stream grpc.ServerStreamingServer[healthpb.HealthCheckResponse]) error {
+			if n := step.Add(1); n == 2 || n == 3 {
+				return status.Error(codes.PermissionDenied, "for now")
+			}
+			return stream.Send(&healthpb.HealthCheckResponse{Status: serving})
+		}})
+		w := watch(t, h.client(health.WatchBackoff), "")
+		w.next(health.Serving)
+		if r := w.next(health.Failed); status.Code(r.Err) != codes.PermissionDenied {
+			t.Errorf("failed with %v", r.Err)
 		}
-		return stream.Send(&healthpb.HealthCheckResponse{Status: serving})
-	}})
-	w := watch(t, client(t, address, health.WatchBackoff), "")
-	w.next(health.Serving)
-	if r := w.next(health.Failed); status.Code(r.Err) != codes.PermissionDenied {
-		t.Errorf("failed with %v", r.Err)
-	}
-	w.next(health.Serving)
-	w.end()
+		w.next(health.Serving)
+		w.end()
+	})
 }
 
 func TestWatchOfASilentServer(t *testing.T) {
-	var silent atomic.Bool
-	silent.Store(true)
-	address, _ := serve(t, "127.0.0.1:0", &fake{watch: func(_ string, stream grpc.ServerStreamingServer[healthpb.HealthCheckResponse]) error {
-		if !silent.Load() {
-			if err := stream.Send(&healthpb.HealthCheckResponse{Status: serving}); err != nil {
-				return err
+	synctest.Test(t, func(t *testing.T) {
+		var silent atomic.Bool
+		silent.Store(true)
+		h := &host{tb: t}
+		h.serve(&fake{watch: func(_ string, stream grpc.ServerStreamingServer[healthpb.HealthCheckResponse]) error {
+			if !silent.Load() {
+				if err := stream.Send(&healthpb.HealthCheckResponse{Status: serving}); err != nil {
+					return err
+				}
 			}
+			<-stream.Context().Done()
+			return nil
+		}})
+		c := h.client(health.WatchBackoff)
+		c.Timeout = 100 * time.Millisecond
+		w := watch(t, c, "")
+		if r := w.next(health.Failed); r.Err == nil || status.Convert(r.Err).Message() != "no answer within 100ms" {
+			t.Errorf("failed with %v", r.Err)
 		}
-		<-stream.Context().Done()
-		return nil
-	}})
-	c := client(t, address, health.WatchBackoff)
-	c.Timeout = 100 * time.Millisecond
-	w := watch(t, c, "")
-	if r := w.next(health.Failed); r.Err == nil || status.Convert(r.Err).Message() != "no answer within 100ms" {
-		t.Errorf("failed with %v", r.Err)
-	}
-	silent.Store(false)
-	w.next(health.Serving)
-	w.end()
+		silent.Store(false)
+		w.next(health.Serving)
+		w.end()
+	})
 }
 
 func TestWatchReturnsTheErrorOfTheReport(t *testing.T) {
-	address, _ := serve(t, "127.0.0.1:0", board(nil))
 	want := errors.New("enough")
-	for name, at := range map[string]string{"a status": address, "no connection": freeAddress(t)} {
+	for name, reached := range map[string]bool{"a status": true, "no connection": false} {
 		t.Run(name, func(t *testing.T) {
-			c := client(t, at, health.WatchBackoff)
-			if got := c.Watch(t.Context(), "", func(health.Report) error { return want }); !errors.Is(got, want) {
-				t.Errorf("got %v", got)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				h := &host{tb: t}
+				if reached {
+					h.serve(board(nil))
+				}
+				if got := h.client(health.WatchBackoff).Watch(t.Context(), "", func(health.Report) error { return want }); !errors.Is(got, want) {
+					t.Errorf("got %v", got)
+				}
+			})
 		})
 	}
 }
 
 func TestWatchEndsWithItsContext(t *testing.T) {
 	t.Run("before it begins", func(t *testing.T) {
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		c := client(t, freeAddress(t), health.WatchBackoff)
-		err := c.Watch(ctx, "", func(r health.Report) error { t.Errorf("report %v", r); return nil })
-		if !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v", err)
-		}
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithCancel(t.Context())
+			cancel()
+			c := (&host{tb: t}).client(health.WatchBackoff)
+			err := c.Watch(ctx, "", func(r health.Report) error { t.Errorf("report %v", r); return nil })
+			if !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v", err)
+			}
+		})
 	})
-	t.Run("while there is no connection", func(t *testing.T) {
-		w := watch(t, client(t, freeAddress(t), health.WatchBackoff), "")
-		w.next(health.Unreachable)
-		w.end()
-	})
+	for _, tc := range []struct {
+		name    string
+		service *fake // nil: there is no server
+		first   health.Status
+	}{
+		{"while there is no connection", nil, health.Unreachable},
+		{"between two checks", &fake{check: func(context.Context, string) (*healthpb.HealthCheckResponse, error) {
+			return &healthpb.HealthCheckResponse{Status: serving}, nil
+		}}, health.Serving},
+		{"while the server has no news", &fake{watch: func(_ string, stream grpc.ServerStreamingServer[healthpb.HealthCheckResponse]) error {
+			_ = stream.Send(&healthpb.HealthCheckResponse{Status: serving})
+			<-stream.Context().Done()
+			return nil
+		}}, health.Serving},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				h := &host{tb: t}
+				if tc.service != nil {
+					h.serve(tc.service)
+				}
+				w := watch(t, h.client(health.WatchBackoff), "")
+				w.next(tc.first)
+				synctest.Wait()
+				began := time.Now()
+				w.end()
+				if took := time.Since(began); took > 0 {
+					t.Errorf("the watch took %v to end", took)
+				}
+			})
+		})
+	}
 }

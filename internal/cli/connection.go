@@ -98,6 +98,7 @@ func (c *connection) config(p *program, address string) (dial.Config, error) {
 		ConnectTimeout: time.Duration(c.connectTimeout),
 		KeepaliveTime:  time.Duration(c.keepaliveTime),
 		MaxMessageSize: c.maxMessageSize,
+		Dialer:         p.dialer,
 	}, nil
 }
 

@@ -10,26 +10,34 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
-	"go.uber.org/goleak"
 	"google.golang.org/grpc"
 	grpchealth "google.golang.org/grpc/health"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	"google.golang.org/grpc/test/bufconn"
 
 	"github.com/grpcx/grpcx/internal/health"
 	"github.com/grpcx/grpcx/internal/termtext"
 )
 
-// healthServer runs grpc-go's health service on address, and returns where it
-// listens and what kills it.
-func healthServer(t *testing.T, address string, s healthpb.HealthServer) (at string, kill func()) {
+// healthServer runs s on loopback until the test ends.
+func healthServer(t *testing.T, s healthpb.HealthServer) (address string) {
 	t.Helper()
-	l, err := net.Listen("tcp", address)
+	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
+	serveHealth(t, l, s)
+	return l.Addr().String()
+}
+
+// serveHealth runs s on l until the test ends or kill is called.
+func serveHealth(t *testing.T, l net.Listener, s healthpb.HealthServer) (kill func()) {
+	t.Helper()
 	server := grpc.NewServer()
 	healthpb.RegisterHealthServer(server, s)
 	served := make(chan struct{})
@@ -39,13 +47,56 @@ func healthServer(t *testing.T, address string, s healthpb.HealthServer) (at str
 	}()
 	kill = sync.OnceFunc(func() { server.Stop(); <-served })
 	t.Cleanup(kill)
-	return l.Addr().String(), kill
+	return kill
+}
+
+// healthHost is a host in memory, whose clients run in a bubble of
+// [synctest], where time is exact. It refuses connections unless something
+// serves; or it hangs up, as a proxy does whose server is not there yet.
+type healthHost struct {
+	t *testing.T
+
+	mu      sync.Mutex
+	l       *bufconn.Listener
+	hangsUp bool
+}
+
+func (h *healthHost) serve(s healthpb.HealthServer) (kill func()) {
+	h.t.Helper()
+	l := bufconn.Listen(pipeBuffer)
+	h.mu.Lock()
+	h.l, h.hangsUp = l, false
+	h.mu.Unlock()
+	return serveHealth(h.t, l, s)
+}
+
+func (h *healthHost) dial(ctx context.Context) (net.Conn, error) {
+	h.mu.Lock()
+	l, hangsUp := h.l, h.hangsUp
+	h.mu.Unlock()
+	if hangsUp {
+		client, server := net.Pipe()
+		return client, server.Close()
+	}
+	if l == nil {
+		return nil, &net.OpError{Op: "dial", Net: "tcp", Err: syscall.ECONNREFUSED}
+	}
+	return l.DialContext(ctx)
+}
+
+// run runs `grpcx health` for the host.
+func (h *healthHost) run(ctx context.Context, out io.Writer, args ...string) (code int, problems string) {
+	return healthRunOn(ctx, h.dial, out, false, append([]string{"--plaintext", "host:1"}, args...)...)
 }
 
 // healthRun runs `grpcx health` with a standard output of out.
 func healthRun(ctx context.Context, out io.Writer, terminal bool, args ...string) (code int, problems string) {
+	return healthRunOn(ctx, nil, out, terminal, args...)
+}
+
+func healthRunOn(ctx context.Context, dialer func(context.Context) (net.Conn, error), out io.Writer, terminal bool, args ...string) (code int, problems string) {
 	var stderr bytes.Buffer
-	p := &program{version: "test", Streams: Streams{
+	p := &program{version: "test", dialer: dialer, Streams: Streams{
 		In: strings.NewReader(""), Out: out, Err: &stderr, OutTerminal: terminal,
 		LookupEnv: func(string) (string, bool) { return "", false },
 	}}
@@ -63,13 +114,14 @@ type healthWatch struct {
 	ended  chan int
 }
 
-func startHealthWatch(t *testing.T, args ...string) *healthWatch {
+func startHealthWatch(host *healthHost) *healthWatch {
+	t := host.t
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	r, w := io.Pipe()
 	h := &healthWatch{t: t, events: json.NewDecoder(r), cancel: cancel, ended: make(chan int, 1)}
 	go func() {
-		code, problems := healthRun(ctx, w, false, append([]string{"--watch", "-o", "jsonl"}, args...)...)
+		code, problems := host.run(ctx, w, "--watch", "-o", "jsonl")
 		if problems != "" {
 			t.Errorf("standard error: %s", problems)
 		}
@@ -108,45 +160,43 @@ func (h *healthWatch) interrupt() {
 }
 
 func TestHealthWatchOutlivesTheServer(t *testing.T) {
-	defer goleak.VerifyNone(t)
-	address, kill := healthServer(t, "127.0.0.1:0", grpchealth.NewServer())
-	h := startHealthWatch(t, "--plaintext", address)
-	h.next("SERVING")
-	for range 2 {
-		kill()
-		h.next("UNREACHABLE")
-		_, kill = healthServer(t, address, grpchealth.NewServer())
-		back := time.Now()
-		if took := h.next("SERVING").Sub(back); took > 500*time.Millisecond {
-			t.Errorf("recovery took %v", took)
+	synctest.Test(t, func(t *testing.T) {
+		host := &healthHost{t: t}
+		kill := host.serve(grpchealth.NewServer())
+		h := startHealthWatch(host)
+		h.next("SERVING")
+		for range 2 {
+			kill()
+			h.next("UNREACHABLE")
+			kill = host.serve(grpchealth.NewServer())
+			back := time.Now()
+			if took := h.next("SERVING").Sub(back); took > 500*time.Millisecond {
+				t.Errorf("recovery took %v", took)
+			}
 		}
-	}
-	h.interrupt()
-	kill()
+		h.interrupt()
+	})
 }
 
 func TestHealthWatchBeginsBeforeTheServer(t *testing.T) {
-	defer goleak.VerifyNone(t)
-	address, kill := healthServer(t, "127.0.0.1:0", grpchealth.NewServer())
-	kill()
-	h := startHealthWatch(t, "--plaintext", address)
-	h.next("UNREACHABLE")
-	_, kill = healthServer(t, address, grpchealth.NewServer())
-	h.next("SERVING")
-	h.interrupt()
-	kill()
+	synctest.Test(t, func(t *testing.T) {
+		host := &healthHost{t: t}
+		h := startHealthWatch(host)
+		h.next("UNREACHABLE")
+		host.serve(grpchealth.NewServer())
+		h.next("SERVING")
+		h.interrupt()
+	})
 }
 
 // The promise is 200 ms from SERVING; most of it is spent between two dials.
 func TestHealthWaitIsPrompt(t *testing.T) {
-	defer goleak.VerifyNone(t)
-	for _, head := range []time.Duration{0, 150 * time.Millisecond, 700 * time.Millisecond} {
-		t.Run(fmt.Sprintf("begun %v before the server", head), func(t *testing.T) {
-			address, kill := healthServer(t, "127.0.0.1:0", grpchealth.NewServer())
-			kill()
+	for head := time.Duration(0); head < 5*time.Second; head += 230 * time.Millisecond {
+		synctest.Test(t, func(t *testing.T) {
+			host := &healthHost{t: t}
 			returned := make(chan time.Time, 1)
 			go func() {
-				if code, problems := healthRun(t.Context(), io.Discard, false, "--plaintext", address, "s", "--wait", "10s"); code != 0 {
+				if code, problems := host.run(t.Context(), io.Discard, "s", "--wait", "10s"); code != 0 {
 					t.Errorf("exit code %d: %s", code, problems)
 				}
 				returned <- time.Now()
@@ -154,56 +204,34 @@ func TestHealthWaitIsPrompt(t *testing.T) {
 			<-time.After(head)
 			s := grpchealth.NewServer()
 			s.SetServingStatus("s", healthpb.HealthCheckResponse_NOT_SERVING)
-			_, kill = healthServer(t, address, s)
+			host.serve(s)
 			<-time.After(head / 2) // so that it is sometimes seen not serving
 			s.SetServingStatus("s", healthpb.HealthCheckResponse_SERVING)
 			began := time.Now()
-			took := (<-returned).Sub(began)
-			t.Logf("returned %v after SERVING", took)
-			if took > 200*time.Millisecond {
-				t.Errorf("returned %v after SERVING", took)
+			if took := (<-returned).Sub(began); took > 200*time.Millisecond {
+				t.Errorf("begun %v before the server: returned %v after SERVING", head, took)
 			}
-			kill()
 		})
 	}
 }
 
-// closedEarly accepts connections and hangs up: a proxy whose server is not
-// there yet.
-func closedEarly(t *testing.T, l net.Listener) {
-	t.Helper()
-	for {
-		conn, err := l.Accept()
-		if err != nil {
-			return
-		}
-		_ = conn.Close()
-	}
-}
-
 func TestHealthWaitBehindAProxyThatHangsUp(t *testing.T) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	hung := make(chan struct{})
-	go func() { defer close(hung); closedEarly(t, l) }()
-	ended := make(chan int, 1)
-	go func() {
-		code, _ := healthRun(t.Context(), io.Discard, false, "--plaintext", l.Addr().String(), "--wait", "10s")
-		ended <- code
-	}()
-	select {
-	case code := <-ended:
-		t.Fatalf("gave up with exit code %d", code)
-	case <-time.After(400 * time.Millisecond):
-	}
-	_ = l.Close()
-	<-hung
-	healthServer(t, l.Addr().String(), grpchealth.NewServer())
-	if code := <-ended; code != 0 {
-		t.Errorf("exit code %d", code)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		host := &healthHost{t: t, hangsUp: true}
+		ended := make(chan int, 1)
+		go func() {
+			code, _ := host.run(t.Context(), io.Discard, "--wait", "10s")
+			ended <- code
+		}()
+		<-time.After(3 * time.Second)
+		if len(ended) > 0 {
+			t.Fatalf("gave up with exit code %d", <-ended)
+		}
+		host.serve(grpchealth.NewServer())
+		if code := <-ended; code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+	})
 }
 
 // hostileHealth lists services with names that would steer a terminal.
@@ -220,7 +248,7 @@ func (hostileHealth) List(context.Context, *healthpb.HealthListRequest) (*health
 }
 
 func TestHealthEscapesNames(t *testing.T) {
-	address, _ := healthServer(t, "127.0.0.1:0", hostileHealth{})
+	address := healthServer(t, hostileHealth{})
 	for _, format := range []string{"pretty", "json"} {
 		var out bytes.Buffer
 		if code, problems := healthRun(t.Context(), &out, false, "--plaintext", address, "--list", "-o", format); code != 0 {
@@ -293,14 +321,17 @@ func TestHealthViewFitsTheTerminal(t *testing.T) {
 }
 
 func TestHealthViewGivesTheTerminalBack(t *testing.T) {
-	address, _ := healthServer(t, "127.0.0.1:0", grpchealth.NewServer())
-	var screen bytes.Buffer
-	code, problems := healthRun(t.Context(), &screen, true, "--plaintext", address, "--watch", "--max-time", "0.2")
-	if code != 0 || problems != "" {
-		t.Errorf("exit code %d: %s", code, problems)
-	}
-	got := screen.String()
-	if !strings.HasPrefix(got, viewOpen) || !strings.HasSuffix(got, viewClose) || !strings.Contains(got, "\x1b[32mSERVING        \x1b[0m  (server)") {
-		t.Errorf("screen %q", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		host := &healthHost{t: t}
+		host.serve(grpchealth.NewServer())
+		var screen bytes.Buffer
+		code, problems := healthRunOn(t.Context(), host.dial, &screen, true, "--plaintext", "host:1", "--watch", "--max-time", "0.2")
+		if code != 0 || problems != "" {
+			t.Errorf("exit code %d: %s", code, problems)
+		}
+		got := screen.String()
+		if !strings.HasPrefix(got, viewOpen) || !strings.HasSuffix(got, viewClose) || !strings.Contains(got, "\x1b[32mSERVING        \x1b[0m  (server)") {
+			t.Errorf("screen %q", got)
+		}
+	})
 }

@@ -5,6 +5,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"net"
 	"os/signal"
 	"strings"
 	"syscall"
@@ -17,6 +18,8 @@ type program struct {
 	Streams
 	version  string
 	narrator *narrator // of the command under way, nil without -v
+	// dialer, if set, is the network of tests.
+	dialer func(context.Context) (net.Conn, error)
 }
 
 // Main runs the command that args name, without the program's own name, and

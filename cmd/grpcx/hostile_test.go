@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 	"unicode"
 
 	spb "google.golang.org/genproto/googleapis/rpc/status"
@@ -86,7 +85,7 @@ func combined(tb testing.TB, args ...string) []byte {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, self)
 	cmd.Args = append([]string{"grpcx"}, args...)

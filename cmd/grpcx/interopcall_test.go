@@ -8,7 +8,6 @@ import (
 	"io"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/grpcx/grpcx/cmd/grpcx/internal/driver"
 )
@@ -35,12 +34,9 @@ type outcome struct {
 	stderr            string
 }
 
-// callLimit ends a call that hangs.
-const callLimit = 20 * time.Second
-
 func (p *peer) start(t *testing.T, method string, args ...string) *peerCall {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), callLimit)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	t.Cleanup(cancel)
 	args = slices.Concat(p.schema, args, []string{p.address, method})
 	started, err := driver.Call(ctx, p.grpcx, args...)

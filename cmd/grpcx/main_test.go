@@ -13,9 +13,13 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 
 	"github.com/grpcx/grpcx/testdata/testcert"
+	"github.com/grpcx/grpcx/testdata/testnet"
 	"github.com/grpcx/grpcx/testserver"
 	"github.com/grpcx/grpcx/testserver/oneport"
 )
+
+// patience ends what hangs.
+const patience = 2 * time.Minute
 
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"grpcx": main})
@@ -40,7 +44,7 @@ func TestScripts(t *testing.T) {
 			env.Setenv("ADDR", serve(t, env, oneport.Files{}))
 			env.Setenv("TLS_ADDR", serve(t, env, secure))
 			env.Setenv("MTLS_ADDR", serve(t, env, mutual))
-			env.Setenv("CLOSED_ADDR", closedAddress(t))
+			env.Setenv("CLOSED_ADDR", testnet.Refusing(t))
 			env.Setenv("CA", ca.File)
 			env.Setenv("CERT", cert)
 			env.Setenv("KEY", key)
@@ -91,17 +95,6 @@ func serve(tb testing.TB, env *testscript.Env, files oneport.Files) string {
 		_ = server.Shutdown(ctx)
 		<-served
 	})
-	return l.Addr().String()
-}
-
-// closedAddress returns an address on which nothing listens.
-func closedAddress(tb testing.TB) string {
-	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	_ = l.Close()
 	return l.Addr().String()
 }
 

@@ -89,7 +89,7 @@ func startServer(t *testing.T, listening *regexp.Regexp, command ...string) stri
 			t.Fatalf("%s ended before it listened", filepath.Base(command[0]))
 		}
 		return p
-	case <-time.After(20 * time.Second):
+	case <-time.After(patience):
 		t.Fatalf("%s does not listen", filepath.Base(command[0]))
 		return ""
 	}

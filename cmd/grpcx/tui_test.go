@@ -99,7 +99,7 @@ func (s *tmux) write(text string) {
 // until waits until the screen is as wanted.
 func (s *tmux) until(what string, holds func(screen string) bool) {
 	s.t.Helper()
-	deadline := time.NewTimer(30 * time.Second)
+	deadline := time.NewTimer(patience)
 	defer deadline.Stop()
 	pace := time.NewTicker(50 * time.Millisecond)
 	defer pace.Stop()

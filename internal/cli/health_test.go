@@ -234,6 +234,40 @@ func TestHealthWaitBehindAProxyThatHangsUp(t *testing.T) {
 	})
 }
 
+// What --max-time and --wait end tells the last state.
+func TestHealthWhenTimeIsUp(t *testing.T) {
+	for _, tc := range []struct {
+		name           string
+		away           bool
+		args           []string
+		code           int
+		stdout, stderr string
+	}{
+		{"a watch of what serves", false, []string{"--watch", "--max-time", "3"}, 0, "SERVING          (server)\n", ""},
+		{"a watch of what is unknown", false, []string{"no.Such", "--watch", "--max-time", "3"}, 3, "SERVICE_UNKNOWN  no.Such\n", ""},
+		{"a watch of nobody", true, []string{"--watch", "--max-time", "3"}, 2, "UNREACHABLE      (server): ", "grpcx: connect to host:1: "},
+		{"a wait for what is unknown", false, []string{"no.Such", "--wait", "3s"}, 3, "SERVICE_UNKNOWN  no.Such\n", "grpcx: not serving after 3s\n"},
+		{"a wait for nobody", true, []string{"--wait", "3s"}, 2, "", "not reached after 3s: connect to host:1: "},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				host := &healthHost{t: t}
+				if !tc.away {
+					host.serve(grpchealth.NewServer())
+				}
+				var out bytes.Buffer
+				code, problems := host.run(t.Context(), &out, tc.args...)
+				if code != tc.code || !strings.Contains(out.String(), tc.stdout) || !strings.Contains(problems, tc.stderr) || problems != "" && tc.stderr == "" {
+					t.Errorf("exit code %d, standard output %q, standard error %q", code, out.String(), problems)
+				}
+				if tc.away && !strings.Contains(out.String()+problems, "connection refused") {
+					t.Errorf("no reason in %q, %q", out.String(), problems)
+				}
+			})
+		})
+	}
+}
+
 // hostileHealth lists services with names that would steer a terminal.
 type hostileHealth struct {
 	healthpb.UnimplementedHealthServer

@@ -5,10 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"os/signal"
 	"regexp"
 	"runtime/debug"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -165,19 +167,39 @@ func (o *suiteOptions) once(ctx context.Context, paths []string, args []reportAr
 }
 
 // secondSignal returns a channel that is closed by a signal that comes after the
-// one which has ended ctx. stop ends the waiting.
+// end of ctx, which a signal may have been. A further one ends the process. stop
+// ends the waiting.
 func secondSignal(ctx context.Context) (abort <-chan struct{}, stop func()) {
-	forced, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stopWaiting := context.AfterFunc(ctx, func() {
-		next, stop := signal.NotifyContext(forced, syscall.SIGINT, syscall.SIGTERM)
-		defer stop()
-		<-next.Done()
-		cancel()
+	ended := ctx.Err() != nil
+	// Listening begins before the first signal, so that there is no time between
+	// the two in which the second would be lost, or would end the process.
+	signals := make(chan os.Signal, 2)
+	signal.Notify(signals, syscall.SIGINT, syscall.SIGTERM)
+	forced, cancel := context.WithCancel(context.Background())
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		defer signal.Stop(signals)
+		for {
+			select {
+			case <-signals:
+			case <-forced.Done():
+				return
+			}
+			if ended || timeIsUp(ctx) {
+				cancel()
+			}
+			ended = true
+		}
 	})
 	return forced.Done(), func() {
-		stopWaiting()
 		cancel()
+		waiting.Wait()
 	}
+}
+
+func timeIsUp(ctx context.Context) bool {
+	_, ok := errors.AsType[*maxTimeError](context.Cause(ctx))
+	return ok
 }
 
 // verdict is the exit code that a run ends with. err, what could not be written,

@@ -141,7 +141,7 @@ func TestPump(t *testing.T) {
 		{name: "unimplemented", method: "UnimplementedCall", in: stream.Messages(), sent: 1, code: codes.Unimplemented, begun: true},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 			defer cancel()
 			out := &recorder{failAt: tc.failAt, fail: tc.fail}
 			counts, err := stream.Pump(ctx, cc, method(tc.method), tc.in, out)

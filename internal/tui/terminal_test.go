@@ -26,7 +26,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience is how long a test waits for what has to come. It bounds no figure.
-const patience = 20 * time.Second
+const patience = time.Minute
 
 // terminal runs a model as the program's loop does, in the test's goroutine: each
 // message, then what it asked for, elsewhere. It holds every frame to the size of

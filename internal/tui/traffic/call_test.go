@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"net"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -17,6 +16,7 @@ import (
 
 	"github.com/grpcx/grpcx/internal/message"
 	"github.com/grpcx/grpcx/internal/tui/traffic"
+	"github.com/grpcx/grpcx/testdata/testnet"
 	"github.com/grpcx/grpcx/testserver"
 )
 
@@ -153,12 +153,7 @@ func TestEnds(t *testing.T) {
 		}
 	})
 	t.Run("no server", func(t *testing.T) {
-		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
-		l.Close()
-		call := traffic.Start(t.Context(), connect(t, l.Addr().String()), traffic.Options{Method: method("UnaryCall"), Requests: [][]byte{nil}})
+		call := traffic.Start(t.Context(), connect(t, testnet.Refusing(t)), traffic.Options{Method: method("UnaryCall"), Requests: [][]byte{nil}})
 		if s := ended(t, call); s.Status.Code() != codes.Unavailable || s.Connected != 0 || s.Sent != 0 {
 			t.Errorf("snapshot = %+v", s)
 		}

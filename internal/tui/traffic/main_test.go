@@ -66,7 +66,7 @@ func encode(t *testing.T, m proto.Message) []byte {
 // until waits for what the call must come to.
 func until(t *testing.T, c *traffic.Call, what string, reached func(traffic.Snapshot) bool) traffic.Snapshot {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
@@ -88,7 +88,7 @@ func ended(t *testing.T, c *traffic.Call) traffic.Snapshot {
 	t.Helper()
 	select {
 	case <-c.Ended():
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("call does not end: %+v", c.Snapshot())
 	}
 	return c.Snapshot()

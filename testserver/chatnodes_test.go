@@ -26,6 +26,7 @@ import (
 // streams that come and go: everybody hears the same, in one order, each
 // message once.
 func TestRoomAcrossNodes(t *testing.T) {
+	t.Parallel()
 	const members, senders, each = 100, 20, 10
 	onNodes(t, 2, Config{MaxStreams: 1000}, func(t *testing.T, nodes []*Server) {
 		clients := []chatClient{chatOn(t, nodes[0]), chatOn(t, nodes[1])}
@@ -97,6 +98,7 @@ func wholeHistory(t *testing.T, c chatClient, room string) []string {
 
 // TestJoiningWhileOthersTalk holds the seam between the history and what follows.
 func TestJoiningWhileOthersTalk(t *testing.T) {
+	t.Parallel()
 	onNodes(t, 2, Config{}, func(t *testing.T, nodes []*Server) {
 		clients := []chatClient{chatOn(t, nodes[0]), chatOn(t, nodes[1])}
 		room := clients[0].room()
@@ -150,6 +152,7 @@ func wantContiguous(t *testing.T, m member, n int) {
 }
 
 func TestChatAcrossNodes(t *testing.T) {
+	t.Parallel()
 	onNodes(t, 2, Config{}, func(t *testing.T, nodes []*Server) {
 		a, b := chatOn(t, nodes[0]), chatOn(t, nodes[1])
 		ada, bob := a.chat(), b.chat()
@@ -178,6 +181,7 @@ func TestChatAcrossNodes(t *testing.T) {
 
 // TestShutdownLeavesRooms ends a node that has members.
 func TestShutdownLeavesRooms(t *testing.T) {
+	t.Parallel()
 	onNodes(t, 2, Config{}, func(t *testing.T, nodes []*Server) {
 		a, b := chatOn(t, nodes[0]), chatOn(t, nodes[1])
 		room := a.room()
@@ -187,7 +191,7 @@ func TestShutdownLeavesRooms(t *testing.T) {
 		talk := a.chat()
 		talk.joins(room, "eve", "EVE")
 		watcher.hears("System: BOB joined the room", "System: EVE joined the room")
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
 		if err := nodes[0].Shutdown(ctx); err != nil {
 			t.Error(err)
@@ -225,7 +229,7 @@ const storeOfNode = "GRPCX_TEST_STORE"
 
 // nodeBeat is the same for nodes that watch each other; five of them are a
 // pause that a busy machine does not make.
-const nodeBeat = 200 * time.Millisecond
+const nodeBeat = 600 * time.Millisecond
 
 // runNode is a server in a process of its own, which ends with its input or by
 // being killed. It tells its address, and for each line of input the bytes of its heap.
@@ -299,6 +303,7 @@ func (n *node) chat(opts ...grpc.DialOption) chatClient {
 
 // TestKilledNode kills a node that has members and a subscription.
 func TestKilledNode(t *testing.T) {
+	t.Parallel()
 	onNodes(t, 1, Config{beat: nodeBeat}, func(t *testing.T, nodes []*Server) {
 		other := startNode(t, nodes[0].cfg.Store)
 		doomed, c := other.chat(), chatOn(t, nodes[0])
@@ -327,6 +332,7 @@ func TestKilledNode(t *testing.T) {
 
 // TestNodeTakenForDead removes a node that lives, as others do after a pause of it.
 func TestNodeTakenForDead(t *testing.T) {
+	t.Parallel()
 	onNodes(t, 1, Config{beat: 20 * time.Millisecond}, func(t *testing.T, nodes []*Server) {
 		c := chatOn(t, nodes[0])
 		room := c.room()

@@ -247,6 +247,7 @@ func (r faultRecords) Handle(_ context.Context, record slog.Record) error {
 }
 
 func TestFaultDelay(t *testing.T) {
+	t.Parallel()
 	t.Run("outlasts the deadline before the handler is reached", func(t *testing.T) {
 		_, cc := withFaults(t, "userservice.UserService/DeleteUser=delay=1h")
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)

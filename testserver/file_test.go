@@ -284,6 +284,7 @@ func TestFileRequestsWithoutID(t *testing.T) {
 }
 
 func TestListFiles(t *testing.T) {
+	t.Parallel()
 	_, c := filesOf(t, Config{})
 	for i := range 60 {
 		mustUpload(t, c, []string{"ada", "bob", "bob"}[i%3], fmt.Sprintf("%02d", i), nil)

@@ -343,6 +343,7 @@ func TestPathsOfFiles(t *testing.T) {
 }
 
 func TestFileDirs(t *testing.T) {
+	t.Parallel()
 	t.Run("a directory is made when it is needed", func(t *testing.T) {
 		s, c := filesOf(t, Config{})
 		if err := s.files.dir.probe(t.Context()); err != nil || exists(s.files.dir.path) {

@@ -25,6 +25,7 @@ func smallWindows() []grpc.DialOption {
 }
 
 func TestDownloadOfDeletedFile(t *testing.T) {
+	t.Parallel()
 	s, _ := filesOf(t, Config{})
 	c := filepb.NewFileServiceClient(dial(t, s, smallWindows()...))
 	content := randomBytes(3 << 20)
@@ -59,6 +60,7 @@ func TestDownloadOfDeletedFile(t *testing.T) {
 }
 
 func TestDamagedFile(t *testing.T) {
+	t.Parallel()
 	s, c := filesOf(t, Config{})
 	dir := s.files.dir.path
 	content := randomBytes(3*downloadChunk + 5)
@@ -156,6 +158,7 @@ func (r records) wait(t testing.TB, message, value string) {
 }
 
 func TestStuckDownload(t *testing.T) {
+	t.Parallel()
 	log := make(records, 10)
 	patient, c := filesOf(t, Config{})
 	id := mustUpload(t, c, "ada", "big", randomBytes(3<<20)).GetFileId()

@@ -14,6 +14,7 @@ import (
 )
 
 func TestFilesOnTwoNodes(t *testing.T) {
+	t.Parallel()
 	dir := t.TempDir()
 	cfg := Config{Store: filepath.Join(dir, "grpcx.db"), Files: filepath.Join(dir, "shared")}
 	s1, a := filesOf(t, cfg)

@@ -85,6 +85,7 @@ func TestUploadWithProgress(t *testing.T) {
 // TestUnreadReports is the client that reads nothing before it has sent all. Its
 // upload must not be held up by the reports that wait for it.
 func TestUnreadReports(t *testing.T) {
+	t.Parallel()
 	s, _ := filesOf(t, Config{})
 	c := filepb.NewFileServiceClient(dial(t, s, smallWindows()...))
 	for _, total := range []bool{true, false} {

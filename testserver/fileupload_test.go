@@ -29,6 +29,7 @@ func edited(edit func([]*filepb.FileChunk) []*filepb.FileChunk) []*filepb.FileCh
 }
 
 func TestRefusedUploads(t *testing.T) {
+	t.Parallel()
 	type chunks = []*filepb.FileChunk
 	other := strings.Repeat("ab", 32)
 	for _, tc := range []struct {
@@ -119,6 +120,7 @@ func TestAcceptedUploads(t *testing.T) {
 
 // TestBrokenUploads ends uploads from the client's side at every stage.
 func TestBrokenUploads(t *testing.T) {
+	t.Parallel()
 	for _, sent := range []int{0, 1, 5} {
 		for name, end := range map[string]func(*grpc.ClientConn, context.CancelFunc){
 			"cancel":     func(_ *grpc.ClientConn, cancel context.CancelFunc) { cancel() },
@@ -126,6 +128,7 @@ func TestBrokenUploads(t *testing.T) {
 			"deadline":   func(*grpc.ClientConn, context.CancelFunc) {},
 		} {
 			t.Run(fmt.Sprintf("%s after %d of 5 chunks", name, sent), func(t *testing.T) {
+				t.Parallel()
 				s, _ := filesOf(t, Config{})
 				cc, err := grpc.NewClient(s.Addr(), grpc.WithTransportCredentials(insecure.NewCredentials()))
 				if err != nil {
@@ -162,6 +165,7 @@ func TestBrokenUploads(t *testing.T) {
 // TestUploadsCancelledAtTheEnd cancels uploads around the moment of their
 // commit: each is stored whole or not at all.
 func TestUploadsCancelledAtTheEnd(t *testing.T) {
+	t.Parallel()
 	s, c := filesOf(t, Config{})
 	var wg sync.WaitGroup
 	for i := range 40 {
@@ -195,6 +199,7 @@ func TestUploadsCancelledAtTheEnd(t *testing.T) {
 }
 
 func TestStalledUploads(t *testing.T) {
+	t.Parallel()
 	for name, send := range map[string]func(send func(*filepb.FileChunk) error) error{
 		"nothing comes":  func(func(*filepb.FileChunk) error) error { return nil },
 		"nothing more":   func(send func(*filepb.FileChunk) error) error { return send(chunksOf("x", randomBytes(9), 3)[0]) },
@@ -246,6 +251,7 @@ func (f *failingFile) Sync() error { return errors.Join(f.partFile.Sync(), f.syn
 func (f *failingFile) Close() error { return errors.Join(f.partFile.Close(), f.close) }
 
 func TestFailingDisk(t *testing.T) {
+	t.Parallel()
 	full := &os.PathError{Op: "write", Path: "/secret/path", Err: syscall.ENOSPC}
 	broken := &os.PathError{Op: "write", Path: "/secret/path", Err: syscall.EIO}
 	for name, tc := range map[string]struct {
@@ -383,6 +389,7 @@ func TestUploadsAtOnce(t *testing.T) {
 }
 
 func TestConcurrentUploads(t *testing.T) {
+	t.Parallel()
 	s, c := filesOf(t, Config{})
 	var wg sync.WaitGroup
 	for i := range 50 {

@@ -148,7 +148,7 @@ func TestDependencies(t *testing.T) {
 			}
 			return nil
 		},
-		Timeout: 10 * time.Second,
+		Timeout: time.Minute,
 	}}})
 	overall, user := watchStandard(t, s, ""), watchStandard(t, s, "userservice.UserService")
 	overall.want(t, unknown)

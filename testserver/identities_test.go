@@ -165,6 +165,7 @@ func TestIdentitiesFileIsCheckedAtTheStart(t *testing.T) {
 }
 
 func TestBrokenIdentitiesFileLeavesThoseBefore(t *testing.T) {
+	t.Parallel()
 	var log syncBuffer
 	ids := newIdentities(t, "api_keys:", apiKeyLine("ci", "k3y", ""))
 	cc := dial(t, Start(t, Config{Identities: ids.path, Logger: slog.New(slog.NewTextHandler(&log, nil))}))
@@ -215,6 +216,7 @@ func TestNewAPIKey(t *testing.T) {
 }
 
 func TestSigningKeysChangeWithoutRestart(t *testing.T) {
+	t.Parallel()
 	key := func(c string) string {
 		return "  - " + base64.StdEncoding.EncodeToString([]byte(strings.Repeat(c, 32)))
 	}

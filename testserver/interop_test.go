@@ -209,6 +209,7 @@ func TestInteropHalfDuplex(t *testing.T) {
 }
 
 func TestInteropBounds(t *testing.T) {
+	t.Parallel()
 	c := grpc_testing.NewTestServiceClient(dial(t, Start(t, Config{})))
 	for _, size := range []int32{-1, maxInteropPayload + 1, 1<<31 - 1} {
 		_, err := c.UnaryCall(withDeadline(t), &grpc_testing.SimpleRequest{ResponseSize: size})
@@ -246,17 +247,22 @@ func TestInteropBounds(t *testing.T) {
 }
 
 func TestInteropIntervalEndsWithCall(t *testing.T) {
-	s := Start(t, Config{})
+	started := make(chan struct{})
+	s := startWith(t, Config{}, func(ctx context.Context, _ *call, next func(context.Context) error) error {
+		close(started)
+		return next(ctx)
+	})
 	c := grpc_testing.NewTestServiceClient(dial(t, s))
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
+	ctx, cancel := context.WithCancel(withDeadline(t))
 	stream, err := c.StreamingOutputCall(ctx, &grpc_testing.StreamingOutputCallRequest{
 		ResponseParameters: []*grpc_testing.ResponseParameters{{IntervalUs: 1<<31 - 1}},
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := stream.Recv(); status.Code(err) != codes.DeadlineExceeded {
+	<-started
+	cancel()
+	if _, err := stream.Recv(); status.Code(err) != codes.Canceled {
 		t.Error(err)
 	}
 	if err := s.Shutdown(withDeadline(t)); err != nil { // no handler is left asleep

@@ -11,6 +11,7 @@ import (
 // TestCancelledCallsCountUntilTheyEnd cancels as many calls as a connection may
 // have, whose handlers do not end yet: no further handler starts before they do.
 func TestCancelledCallsCountUntilTheyEnd(t *testing.T) {
+	t.Parallel()
 	const streams = 5
 	started, release := make(chan struct{}, 2*streams), make(chan struct{})
 	s := startWith(t, Config{MaxStreams: streams}, func(ctx context.Context, _ *call, next func(context.Context) error) error {

@@ -17,6 +17,7 @@ import (
 )
 
 func TestNodesShareTheirKeys(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(t.TempDir(), "nodes.db")
 	var tokens []string
 	for range 2 {
@@ -48,7 +49,8 @@ func ring(t *testing.T, s *store.Store, now func() time.Time) *tokens {
 }
 
 func TestKeptKeysAreChanged(t *testing.T) {
-	cl := newFrozen()
+	t.Parallel()
+	cl := &clock{}
 	s, err := store.Open(t.Context(), store.Options{Now: cl.now})
 	if err != nil {
 		t.Fatal(err)
@@ -109,7 +111,7 @@ func TestKeptKeysAreChanged(t *testing.T) {
 }
 
 func TestKeysWhileTheStoreFails(t *testing.T) {
-	cl := newFrozen()
+	cl := &clock{}
 	s, err := store.Open(t.Context(), store.Options{Now: cl.now})
 	if err != nil {
 		t.Fatal(err)

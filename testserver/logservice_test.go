@@ -246,6 +246,7 @@ func TestLogTailIsBounded(t *testing.T) {
 }
 
 func TestLogTailConcurrently(t *testing.T) {
+	t.Parallel()
 	const writers, each, readers = 4, 2000, 3
 	s := Start(t, Config{})
 	s.log.Info("begin")

@@ -151,6 +151,7 @@ func (c newsClient) refused(t *testing.T, user string, topics ...string) error {
 }
 
 func TestNotificationsAcrossNodes(t *testing.T) {
+	t.Parallel()
 	onNodes(t, 2, Config{}, func(t *testing.T, nodes []*Server) {
 		const publishers, each = 8, 10
 		clients := []newsClient{newsOn(t, nodes[0]), newsOn(t, nodes[1])}
@@ -189,6 +190,7 @@ func TestNotificationsAcrossNodes(t *testing.T) {
 }
 
 func TestStuckSubscriber(t *testing.T) {
+	t.Parallel()
 	s := Start(t, Config{stuck: 200 * time.Millisecond})
 	c := newsOn(t, s)
 	other := c.subscribe("ada")
@@ -212,7 +214,7 @@ func TestStuckSubscriber(t *testing.T) {
 func TestShutdownEndsSubscriptions(t *testing.T) {
 	s := Start(t, Config{})
 	sub := newsOn(t, s).subscribe("ada")
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := s.Shutdown(ctx); err != nil {
 		t.Error(err)

@@ -77,6 +77,7 @@ func secured(t testing.TB) (oneport.Files, *tls.Config) {
 
 // TestProtocols calls all kinds of methods in all protocols on one port.
 func TestProtocols(t *testing.T) {
+	t.Parallel()
 	files, secure := secured(t)
 	for _, port := range []struct {
 		name   string

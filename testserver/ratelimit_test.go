@@ -7,7 +7,6 @@ import (
 	"math"
 	"net"
 	"strconv"
-	"sync"
 	"testing"
 	"time"
 
@@ -22,28 +21,9 @@ import (
 	pb "github.com/grpcx/grpcx/testserver/proto/userservice"
 )
 
-// frozen is a clock that stands still until it is advanced.
-type frozen struct {
-	mu sync.Mutex
-	at time.Time
-}
-
-func newFrozen() *frozen { return &frozen{at: time.Now()} }
-
-func (c *frozen) now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.at
-}
-
-func (c *frozen) advance(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.at = c.at.Add(d)
-}
-
 func TestRateLimit(t *testing.T) {
-	cl := newFrozen()
+	t.Parallel()
+	cl := &clock{}
 	ids := newIdentities(t, "api_keys:", apiKeyLine("ci", "k3y", ""), apiKeyLine("also ci", "other", ", user_id: ci"), apiKeyLine("ada", "hers", ""))
 	cc := dial(t, Start(t, Config{now: cl.now, Identities: ids.path, RateLimit: RateLimit{PerSecond: 2, Burst: 3}}))
 	users := pb.NewUserServiceClient(cc)
@@ -158,7 +138,7 @@ func TestRateLimitConfig(t *testing.T) {
 }
 
 func TestBucketsAreBoundedAndNotRefilled(t *testing.T) {
-	cl := newFrozen()
+	cl := &clock{}
 	l, err := newLimiter(RateLimit{PerSecond: 1, Burst: 2}, cl.now)
 	if err != nil {
 		t.Fatal(err)

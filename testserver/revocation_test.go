@@ -167,6 +167,7 @@ func TestLogoutIsAtOnceOnItsNode(t *testing.T) {
 }
 
 func TestStreamsOutliveTheirTokenButNotTheirSession(t *testing.T) {
+	t.Parallel()
 	var cl clock
 	ids := newIdentities(t, "api_keys:", apiKeyLine("ci", "k3y", ", expires: "+time.Now().Add(90*time.Minute).Format(time.RFC3339)))
 	cc := dial(t, Start(t, Config{now: cl.now, AccessTTL: time.Minute, RefreshTTL: time.Hour, Identities: ids.path}))
@@ -198,6 +199,7 @@ func TestStreamsOutliveTheirTokenButNotTheirSession(t *testing.T) {
 }
 
 func TestStreamOfARevokedSessionDoesNotBegin(t *testing.T) {
+	t.Parallel()
 	s := Start(t, Config{})
 	cc := dial(t, s)
 	pair := login(t, pb.NewAuthServiceClient(cc))

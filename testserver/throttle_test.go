@@ -19,7 +19,7 @@ func fail(th *throttle, n int, user, host string) {
 }
 
 func TestThrottleOfOneUserFromOneHost(t *testing.T) {
-	cl := newFrozen()
+	cl := &clock{}
 	th := newThrottle(cl.now, 200*time.Millisecond)
 	var delays []time.Duration
 	for range failuresToLock {
@@ -59,7 +59,7 @@ func TestThrottleOfOneUserFromOneHost(t *testing.T) {
 }
 
 func TestThrottleOfGuessesSpreadOverUsers(t *testing.T) {
-	cl := newFrozen()
+	cl := &clock{}
 	th := newThrottle(cl.now, time.Millisecond)
 	th.succeeded("ada", "office")
 	for i := range hostFailuresToLock {
@@ -84,7 +84,7 @@ func TestThrottleOfGuessesSpreadOverUsers(t *testing.T) {
 }
 
 func TestThrottleOfGuessesSpreadOverHosts(t *testing.T) {
-	cl := newFrozen()
+	cl := &clock{}
 	th := newThrottle(cl.now, time.Millisecond)
 	th.succeeded("ada", "home")
 	for i := range userFailuresToLock {
@@ -122,7 +122,7 @@ func TestThrottleOfGuessesSpreadOverHosts(t *testing.T) {
 }
 
 func TestThrottleIsBounded(t *testing.T) {
-	cl := newFrozen()
+	cl := &clock{}
 	th := newThrottle(cl.now, time.Millisecond)
 	fail(th, failuresToLock, "ada", "h")
 	for i := range maxThrottled + 100 {

@@ -276,6 +276,7 @@ func TestListUsers(t *testing.T) {
 }
 
 func TestListUsersOfManyBytes(t *testing.T) {
+	t.Parallel()
 	c := users(t)
 	big := map[string]string{}
 	for i := range 60 {
@@ -403,6 +404,7 @@ func TestStreamUsers(t *testing.T) {
 }
 
 func TestWatchUser(t *testing.T) {
+	t.Parallel()
 	c := users(t)
 	ada := create(t, c, "Ada", "ada@example.com")
 	watch := func(t *testing.T, ctx context.Context, id string) grpc.ServerStreamingClient[pb.UserEvent] {

@@ -48,6 +48,8 @@ type Config struct {
 	Trace *Trace
 	// Options are passed on to grpc-go.
 	Options []grpc.DialOption
+
+	probeTime time.Duration // 0 means defaultProbeTime
 }
 
 // Conn is a connection that calls can be made on. Its owner closes it.

@@ -232,6 +232,7 @@ func TestDialNamesWhatIsWrong(t *testing.T) {
 	for _, m := range mistakes(t) {
 		t.Run(m.name, func(t *testing.T) {
 			t.Parallel()
+			m.cfg = dial.Patient(m.cfg)
 			failure := m.failure(t)
 			if !strings.Contains(failure.Error(), m.err) {
 				t.Errorf("err = %v, want %q in it", failure, m.err)

@@ -2,6 +2,7 @@ package dial
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"io"
@@ -25,9 +26,9 @@ const (
 	// silence is how long a server may leave a handshake unanswered before
 	// it is asked what it speaks.
 	silence = 400 * time.Millisecond
-	// probeTime bounds each question, so that a wrong guess about TLS is
+	// defaultProbeTime bounds each question, so that a wrong guess about TLS is
 	// named within a second.
-	probeTime = 250 * time.Millisecond
+	defaultProbeTime = 250 * time.Millisecond
 )
 
 // recognise tells a protocol by the first bytes that a server sent.
@@ -87,7 +88,7 @@ func (d *dialer) probe(ctx context.Context) protocol {
 }
 
 func (d *dialer) ask(ctx context.Context, hello func(context.Context, net.Conn)) protocol {
-	ctx, cancel := context.WithTimeout(ctx, probeTime)
+	ctx, cancel := context.WithTimeout(ctx, cmp.Or(d.cfg.probeTime, defaultProbeTime))
 	defer cancel()
 	network, addr := "tcp", d.address.host
 	if d.address.unix != "" {

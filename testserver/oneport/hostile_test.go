@@ -122,7 +122,7 @@ func TestHostileClients(t *testing.T) {
 				t.Run(attack.name, func(t *testing.T) {
 					v := newVictim(t)
 					old := newWitness(t, v.addr)
-					old.call(t, 5*time.Second)
+					old.call(t)
 					ctx, cancel := context.WithTimeout(t.Context(), attackTime)
 					defer cancel()
 					var attackers sync.WaitGroup
@@ -139,14 +139,14 @@ func TestHostileClients(t *testing.T) {
 					most, calls, fresh := 0, 0, 0
 					for tick := time.NewTicker(50 * time.Millisecond); ctx.Err() == nil; <-tick.C {
 						most = max(most, v.resident(t))
-						old.call(t, 10*time.Second)
+						old.call(t)
 						calls++
-						newWitness(t, v.addr).call(t, 10*time.Second)
+						newWitness(t, v.addr).call(t)
 						fresh++
 					}
 					attackers.Wait()
 					most = max(most, v.resident(t))
-					old.call(t, 10*time.Second)
+					old.call(t)
 					t.Logf("%d MiB resident, %d calls on old connections, %d on fresh ones", most>>20, calls, fresh)
 					if most > maxResident {
 						t.Errorf("%d MiB resident, want at most %d", most>>20, maxResident>>20)
@@ -186,9 +186,9 @@ func newWitness(t *testing.T, addr string) *witness {
 	return w
 }
 
-func (w *witness) call(t *testing.T, timeout time.Duration) {
+func (w *witness) call(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	if _, err := w.native.UnaryCall(ctx, &grpc_testing.SimpleRequest{ResponseSize: 100}); err != nil {
 		t.Errorf("gRPC: %v", err)

@@ -37,7 +37,7 @@ func serveChild() {
 	}
 	_, _ = fmt.Fprintln(os.Stdout, s.Addr())
 	_, _ = io.Copy(io.Discard, os.Stdin)
-	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	_ = s.Shutdown(ctx)
 }

@@ -50,7 +50,7 @@ func mustWatch(t *testing.T, s *store.Store) *store.Feed {
 // names returns the users of the next n events.
 func names(t *testing.T, feed *store.Feed, n int) []string {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	var got []string
 	for len(got) < n {

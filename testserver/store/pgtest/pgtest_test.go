@@ -51,7 +51,7 @@ func TestServerGoesWithItsProcess(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = cmd.Wait() // killed
-	deadline := time.Now().Add(30 * time.Second)
+	deadline := time.Now().Add(2 * time.Minute)
 	for _, err := os.Stat(fields[1]); !errors.Is(err, fs.ErrNotExist); _, err = os.Stat(fields[1]) {
 		if time.Now().After(deadline) {
 			t.Fatalf("%s is still there: %v", fields[1], err)

@@ -188,7 +188,7 @@ func newWitness(t *testing.T, addr string) *witness {
 
 func (w *witness) call(t *testing.T) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	if _, err := w.native.UnaryCall(ctx, &grpc_testing.SimpleRequest{ResponseSize: 100}); err != nil {
 		t.Errorf("gRPC: %v", err)

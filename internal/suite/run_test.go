@@ -188,7 +188,7 @@ tests:
     call: grpc.testing.TestService/FullDuplexCall
     stream:
       - send: { response_parameters: [{ size: 3 }] }
-      - { recv: size(msg.payload.body) == 3, within: 5s, capture: { n: size(msg.payload.body) } }
+      - { recv: size(msg.payload.body) == 3, within: 1m, capture: { n: size(msg.payload.body) } }
       - send: { response_parameters: [{ size: "${n + 1}" }] }
       - recv: size(msg.payload.body) == 4
       - close
@@ -370,8 +370,8 @@ func TestRetryAndUntil(t *testing.T) {
 	}
 	const fault = "userservice.UserService/ListUsers=UNAVAILABLE,times=2"
 	for _, tc := range []struct{ name, step, want string }{
-		{"until", "until: { every: 1ms, within: 20s }", "a passed"},
-		{"until with a condition", "until: { expect: size(msgs) == 1, every: 1ms, within: 20s }, expect: size(msgs) < 2", "a passed"},
+		{"until", "until: { every: 1ms, within: 1m }", "a passed"},
+		{"until with a condition", "until: { expect: size(msgs) == 1, every: 1ms, within: 1m }, expect: size(msgs) < 2", "a passed"},
 		{"until that does not come", "until: { expect: size(msgs) == 2, every: 1ms, within: 50ms }", "a failed"},
 		{"retry", "retry: 2", "a passed"},
 		{"too few", "retry: { times: 1, every: 1ms }", "a failed"},

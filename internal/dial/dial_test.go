@@ -22,6 +22,8 @@ import (
 	"github.com/grpcx/grpcx/internal/dial"
 	"github.com/grpcx/grpcx/testdata/testcert"
 	"github.com/grpcx/grpcx/testdata/testnet"
+	"github.com/grpcx/grpcx/testserver"
+	"github.com/grpcx/grpcx/testserver/oneport"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -239,6 +241,63 @@ func TestDialNamesWhatIsWrong(t *testing.T) {
 			}
 			if !strings.Contains(failure.Hint, m.hint) {
 				t.Errorf("hint = %q, want %q in it (%v)", failure.Hint, m.hint, failure)
+			}
+		})
+	}
+}
+
+// lateListener accepts nothing before three connections wait: the one that is to
+// last, and the two that ask what the server speaks.
+type lateListener struct {
+	net.Listener
+	waiting []net.Conn
+}
+
+func (l *lateListener) Accept() (net.Conn, error) {
+	for late := l.waiting == nil; late && len(l.waiting) < 3; {
+		conn, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		l.waiting = append(l.waiting, conn)
+	}
+	if len(l.waiting) == 0 {
+		return l.Listener.Accept()
+	}
+	conn := l.waiting[len(l.waiting)-1] // the last question is answered first
+	l.waiting = l.waiting[:len(l.waiting)-1]
+	return conn, nil
+}
+
+// The reference server speaks HTTP/1.1 as well.
+func TestDialWaitsForAServerThatBeginsLate(t *testing.T) {
+	ca := testcert.New(t)
+	cert, key := ca.Issue("localhost", time.Now().Add(time.Hour))
+	for name, tc := range map[string]struct {
+		server testserver.Config
+		client dial.TLS
+	}{
+		"plaintext": {testserver.Config{}, dial.TLS{Plaintext: true}},
+		"TLS":       {testserver.Config{TLS: oneport.Files{Cert: cert, Key: key}}, dial.TLS{CACert: ca.File, ServerName: "localhost"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			server, err := testserver.New(tc.server)
+			if err != nil {
+				t.Fatal(err)
+			}
+			l := &lateListener{Listener: listen(t, "tcp", "127.0.0.1:0")}
+			served := make(chan error, 1)
+			go func() { served <- server.Serve(l) }()
+			cc, err := dial.Dial(t.Context(), dial.Config{Address: l.Addr().String(), TLS: tc.client, ConnectTimeout: time.Minute})
+			if err != nil {
+				t.Error(err)
+			} else {
+				check(t, cc)
+				_ = cc.Close()
+			}
+			if err := errors.Join(server.Shutdown(t.Context()), <-served); err != nil {
+				t.Error(err)
 			}
 		})
 	}

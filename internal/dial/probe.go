@@ -71,20 +71,25 @@ func (d *dialer) probeSilence(ctx context.Context) error {
 }
 
 // probe asks the server, on connections of its own, what it speaks: first the
-// other of plaintext HTTP/2 and TLS, then HTTP/1.1. Nothing of the user's is
-// sent.
+// other of plaintext HTTP/2 and TLS, then HTTP/1.1. One that answers in HTTP/1.1
+// may speak what is wanted, too, and have been slow to begin: that is asked last.
+// Nothing of the user's is sent.
 func (d *dialer) probe(ctx context.Context) protocol {
 	if d.cfg.Dialer != nil || d.address.host == "" && d.address.unix == "" {
 		return protocolUnknown
 	}
+	wanted, asked, other := protocolTLS, helloTLS, helloHTTP2
 	if d.plaintext {
-		if p := d.ask(ctx, helloTLS); p != protocolUnknown {
-			return p
-		}
-	} else if p := d.ask(ctx, helloHTTP2); p != protocolUnknown {
-		return p
+		wanted, asked, other = protocolHTTP2, helloHTTP2, helloTLS
 	}
-	return d.ask(ctx, helloHTTP1)
+	p := d.ask(ctx, other)
+	if p == protocolUnknown {
+		p = d.ask(ctx, helloHTTP1)
+	}
+	if p == protocolHTTP1 && d.ask(ctx, asked) == wanted {
+		return wanted
+	}
+	return p
 }
 
 func (d *dialer) ask(ctx context.Context, hello func(context.Context, net.Conn)) protocol {

@@ -6,16 +6,20 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/credentials/insecure"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
 
 	pb "github.com/grpcx/grpcx/testserver/proto/userservice"
 )
@@ -285,19 +289,36 @@ func TestFaultDelay(t *testing.T) {
 		}
 	})
 	t.Run("a shutdown cuts it off", func(t *testing.T) {
-		s, struck := withEndlessDelay(t)
-		ended := make(chan error, 1)
-		go func() {
-			_, err := pb.NewUserServiceClient(dial(t, s)).GetUser(withDeadline(t), &pb.GetUserRequest{UserId: "1"})
-			ended <- err
-		}()
-		<-struck
-		ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
-		defer cancel()
-		if err := s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("shutdown: %v", err)
-		}
-		wantStatus(t, <-ended, codes.Unavailable, "shutting down")
+		synctest.Test(t, func(t *testing.T) {
+			s, err := New(Config{Faults: []Fault{{Method: "userservice.UserService/GetUser", Delay: time.Hour}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			l := bufconn.Listen(64 << 10)
+			served := make(chan error, 1)
+			go func() { served <- s.Serve(l) }()
+			cc, err := grpc.NewClient("passthrough:///memory", grpc.WithTransportCredentials(insecure.NewCredentials()),
+				grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) { return l.DialContext(ctx) }))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer cc.Close()
+			ended := make(chan error, 1)
+			go func() {
+				_, err := pb.NewUserServiceClient(cc).GetUser(t.Context(), &pb.GetUserRequest{UserId: "1"})
+				ended <- err
+			}()
+			synctest.Wait() // the fault has struck
+			ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+			defer cancel()
+			if err := s.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("shutdown: %v", err)
+			}
+			wantStatus(t, <-ended, codes.Unavailable, "shutting down")
+			if err := <-served; err != nil {
+				t.Error(err)
+			}
+		})
 	})
 }
 

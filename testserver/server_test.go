@@ -43,7 +43,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	// Most tests wait more than they work; the flag of a command line goes before.
-	if err := flag.Set("test.parallel", "8"); err != nil {
+	if err := flag.Set("test.parallel", "4"); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
@@ -65,7 +65,7 @@ func dial(t testing.TB, s *Server, opts ...grpc.DialOption) *grpc.ClientConn {
 // withDeadline returns a context that keeps a failing test from hanging.
 func withDeadline(t testing.TB) context.Context {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -47,8 +47,9 @@ type group struct {
 // grouped runs fn in a transaction with the writes of others, and returns after
 // the commit, or when ctx ends, which leaves open whether it was committed. An
 // Error that fn returns fails this write alone; fn must not have written anything
-// by then. fn may run twice, and assigns its results. Writes of one topic keep
-// their order.
+// by then. fn may run twice, and even when grouped has returned an error: what it
+// assigns is nothing that the caller touches then. Writes of one topic keep their
+// order.
 func (s *Store) grouped(ctx context.Context, topic string, fn func(*group) error) error {
 	w := &groupWrite{ctx: ctx, topic: topic, run: fn, done: make(chan struct{})}
 	s.groups.mu.Lock()

@@ -79,13 +79,14 @@ func (s *Store) Join(ctx context.Context, m Member) (Joined, error) {
 // Leave removes a stream from its room, and returns the number of the last
 // message that it should hear: that of the user's leave, if this was the last
 // stream of the user. A stream that is not there is no error.
-func (s *Store) Leave(ctx context.Context, room, stream string) (last int64, err error) {
-	err = s.grouped(ctx, topicRoom(room), func(g *group) error {
+func (s *Store) Leave(ctx context.Context, room, stream string) (int64, error) {
+	var last int64
+	err := s.grouped(ctx, topicRoom(room), func(g *group) error {
 		r, err := g.room(room)
 		if err != nil {
 			return err
 		}
-		if _, err = r.remove(dropStream, stream); err != nil {
+		if _, err := r.remove(dropStream, stream); err != nil {
 			return err
 		}
 		last = r.last
@@ -99,11 +100,12 @@ func (s *Store) Leave(ctx context.Context, room, stream string) (last int64, err
 
 // RemoveMember removes all streams of a user from a room, and tells whether
 // there was any.
-func (s *Store) RemoveMember(ctx context.Context, room, userID string) (was bool, err error) {
+func (s *Store) RemoveMember(ctx context.Context, room, userID string) (bool, error) {
 	if err := ValidateMember(room, userID); err != nil {
 		return false, fmt.Errorf("remove member: %w", err)
 	}
-	err = s.grouped(ctx, topicRoom(room), func(g *group) error {
+	var was bool
+	err := s.grouped(ctx, topicRoom(room), func(g *group) error {
 		r, err := g.room(room)
 		if err != nil {
 			return err

@@ -79,7 +79,7 @@ func TopicUser(topic string) string {
 
 // Publish stores a notification, and returns it as stored with the number of
 // subscriptions, of all nodes, that want it.
-func (s *Store) Publish(ctx context.Context, n Notification) (stored Notification, wanted int, err error) {
+func (s *Store) Publish(ctx context.Context, n Notification) (Notification, int, error) {
 	if err := n.Validate(); err != nil {
 		return Notification{}, 0, fmt.Errorf("publish: %w", err)
 	}
@@ -87,12 +87,12 @@ func (s *Store) Publish(ctx context.Context, n Notification) (stored Notificatio
 	if err != nil {
 		return Notification{}, 0, fmt.Errorf("publish: %w", err)
 	}
+	stored, wanted := n, 0
 	err = s.grouped(ctx, topicNotifications, func(g *group) error {
 		last, err := g.takeNotification(1)
 		if err != nil {
 			return err
 		}
-		stored = n
 		stored.Seq, stored.ID, stored.At = last, notificationID(last), s.now()
 		if _, err := g.tx.ExecContext(g.ctx, `INSERT INTO notifications (seq, topic, type, message, data, at)
 			VALUES ($1, $2, $3, $4, $5, $6)`, last, n.Topic, n.Type, n.Message, string(data), stored.At.UnixMicro()); err != nil {
@@ -123,7 +123,7 @@ func (g *group) takeNotification(n int) (last int64, err error) {
 
 // Subscribe puts a subscription in force, and returns the number of the last
 // notification before. A node that was found dead is NotFound.
-func (s *Store) Subscribe(ctx context.Context, sub Subscription) (after int64, err error) {
+func (s *Store) Subscribe(ctx context.Context, sub Subscription) (int64, error) {
 	if err := sub.Validate(); err != nil {
 		return 0, fmt.Errorf("subscribe: %w", err)
 	}
@@ -131,7 +131,8 @@ func (s *Store) Subscribe(ctx context.Context, sub Subscription) (after int64, e
 	for _, t := range sub.Topics {
 		topics[t] = true
 	}
-	err = s.grouped(ctx, topicNotifications, func(g *group) error {
+	var after int64
+	err := s.grouped(ctx, topicNotifications, func(g *group) (err error) {
 		if err := g.lockNode(sub.Node); err != nil {
 			return err
 		}

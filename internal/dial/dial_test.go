@@ -309,7 +309,7 @@ func BenchmarkDialNamesWhatIsWrong(b *testing.B) {
 	for _, m := range mistakes(b) {
 		b.Run(m.name, func(b *testing.B) {
 			for b.Loop() {
-				m.failure(b)
+				_ = m.failure(b)
 			}
 		})
 	}

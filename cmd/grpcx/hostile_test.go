@@ -89,6 +89,7 @@ func combined(tb testing.TB, args ...string) []byte {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, self)
 	cmd.Args = append([]string{"grpcx"}, args...)
+	cmd.Env = append(os.Environ(), "GORACE="+noRaceSleep)
 	output, _ := cmd.CombinedOutput()
 	return output
 }

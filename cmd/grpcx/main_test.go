@@ -21,6 +21,10 @@ import (
 // patience ends what hangs.
 const patience = 2 * time.Minute
 
+// noRaceSleep is the GORACE of processes that tests start: the race detector would
+// have each of them sleep for a second before its end.
+const noRaceSleep = "atexit_sleep_ms=0"
+
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"grpcx": main})
 }
@@ -41,6 +45,7 @@ func TestScripts(t *testing.T) {
 		},
 		RequireExplicitExec: true,
 		Setup: func(env *testscript.Env) error {
+			env.Setenv("GORACE", noRaceSleep)
 			env.Setenv("ADDR", serve(t, env, oneport.Files{}))
 			env.Setenv("TLS_ADDR", serve(t, env, secure))
 			env.Setenv("MTLS_ADDR", serve(t, env, mutual))

@@ -34,6 +34,7 @@ func start(tb testing.TB, args ...string) *process {
 	tb.Cleanup(cancel)
 	p := &process{tb: tb, cmd: exec.CommandContext(ctx, self)}
 	p.cmd.Args = append([]string{"grpcx"}, args...)
+	p.cmd.Env = append(os.Environ(), "GORACE="+noRaceSleep)
 	if p.stdin, err = p.cmd.StdinPipe(); err != nil {
 		tb.Fatal(err)
 	}

@@ -38,8 +38,7 @@ func startServe(tb testing.TB, limit time.Duration, args ...string) *serveProces
 	ctx, cancel := context.WithTimeout(context.Background(), limit)
 	s := &serveProcess{tb: tb, cmd: exec.CommandContext(ctx, self), draining: make(chan struct{}), ended: make(chan struct{})}
 	s.cmd.Args = append([]string{"grpcx", "serve", "--listen", "127.0.0.1:0"}, args...)
-	// The race detector sleeps for a second before the process ends.
-	s.cmd.Env = append(os.Environ(), "GORACE=atexit_sleep_ms=0")
+	s.cmd.Env = append(os.Environ(), "GORACE="+noRaceSleep)
 	out, err := s.cmd.StderrPipe()
 	if err != nil {
 		tb.Fatal(err)

@@ -6,43 +6,64 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/grpcx/grpcx/internal/message"
 )
+
+// expansion is a text in which variables of the environment stand for their values.
+type expansion struct {
+	given string
+	text  string // with the values
+	refs  []reference
+}
+
+// reference is a ${NAME} and what it stands for: given[at:end] and text[from:to].
+type reference struct {
+	name     string
+	at, end  int
+	from, to int
+}
 
 // expand replaces each ${NAME} by what quote makes of the environment variable of
 // that name.
-func (p *program) expand(s string, quote func(value string) (string, error)) (string, error) {
+func (p *program) expand(s string, quote func(value string) (string, error)) (*expansion, error) {
+	x := &expansion{given: s}
 	var b strings.Builder
-	for {
-		before, rest, found := strings.Cut(s, "${")
+	for done := 0; ; {
+		before, rest, found := strings.Cut(s[done:], "${")
 		b.WriteString(before)
 		if !found {
-			return b.String(), nil
+			x.text = b.String()
+			return x, nil
 		}
-		name, after, closed := strings.Cut(rest, "}")
+		name, _, closed := strings.Cut(rest, "}")
 		if !closed {
-			return "", errors.New("a ${ without its }")
+			return nil, errors.New("a ${ without its }")
 		}
 		value, ok := p.LookupEnv(name)
 		if !ok {
-			return "", fmt.Errorf("environment variable %s is not set", name)
+			return nil, fmt.Errorf("environment variable %s is not set", name)
 		}
 		value, err := quote(value)
 		if err != nil {
-			return "", fmt.Errorf("environment variable %s: %w", name, err)
+			return nil, fmt.Errorf("environment variable %s: %w", name, err)
 		}
+		r := reference{name: name, at: done + len(before), from: b.Len()}
 		b.WriteString(value)
-		s = after
+		done = r.at + len("${}") + len(name)
+		r.end, r.to = done, b.Len()
+		x.refs = append(x.refs, r)
 	}
 }
 
 // expandData expands a request in JSON: a value stands in it as it would between
 // the quotes of a string. Where ${ is meant, JSON may say \u0024{.
-func (p *program) expandData(data string) (string, error) {
-	expanded, err := p.expand(data, insideString)
+func (p *program) expandData(data string) (*expansion, error) {
+	x, err := p.expand(data, insideString)
 	if err != nil {
-		return "", fmt.Errorf("--expand-data: %w", err)
+		return nil, fmt.Errorf("--expand-data: %w", err)
 	}
-	return expanded, nil
+	return x, nil
 }
 
 // insideString is value between the quotes of a JSON string.
@@ -55,4 +76,60 @@ func insideString(value string) (string, error) {
 		return "", err
 	}
 	return string(quoted[1 : len(quoted)-1]), nil
+}
+
+// conceal makes an error about the text one about what was given: values of the
+// environment may be secrets, which errors do not show.
+func (x *expansion) conceal(err error) error {
+	e, ok := errors.AsType[*message.Error](err)
+	if !ok || len(x.refs) == 0 {
+		return err
+	}
+	c := &message.Error{Source: e.Source, Offset: e.Offset, Path: e.Path, Msg: e.Msg, Suggestion: e.Suggestion}
+	if path, _, isKey := strings.Cut(c.Path, `["`); isKey { // of a map, which may be a value
+		c.Path = path
+	}
+	begin, end := int(e.Offset), x.tokenEnd(int(e.Offset))
+	for _, r := range x.refs {
+		if r.from < end && r.to >= begin {
+			c.Msg, c.Suggestion = "the value of ${"+r.name+"} does not fit here", ""
+		}
+	}
+	at := x.givenAt(begin)
+	c.Offset = int64(at)
+	start := strings.LastIndexByte(x.given[:at], '\n') + 1
+	c.Line, c.Col = 1+strings.Count(x.given[:at], "\n"), 1+utf8.RuneCountInString(x.given[start:at])
+	line, _, _ := strings.Cut(x.given[start:], "\n")
+	c.Snippet, c.Caret = snippet(line, at-start)
+	return c
+}
+
+// tokenEnd is where the JSON token ends that begins at begin of the text.
+func (x *expansion) tokenEnd(begin int) int {
+	rest := x.text[min(begin, len(x.text)):]
+	end := strings.IndexAny(rest, ",:]} \t\r\n")
+	if strings.HasPrefix(rest, `"`) {
+		for end = 1; end < len(rest) && rest[end] != '"'; end++ {
+			if rest[end] == '\\' {
+				end++
+			}
+		}
+	}
+	if end < 0 {
+		end = len(rest)
+	}
+	return begin + min(end, len(rest))
+}
+
+// givenAt is the place in what was given of one in the text.
+func (x *expansion) givenAt(at int) int {
+	for i := len(x.refs) - 1; i >= 0; i-- {
+		switch r := x.refs[i]; {
+		case at >= r.to:
+			return min(at-r.to+r.end, len(x.given))
+		case at >= r.from:
+			return r.at
+		}
+	}
+	return min(at, len(x.given))
 }

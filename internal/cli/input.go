@@ -23,6 +23,7 @@ type input struct {
 	options message.DecodeOptions
 	expand  bool // variables of the environment, in literals
 	current *message.Decoder
+	literal *expansion // that current reads, nil for what is not expanded
 	file    *os.File
 }
 
@@ -61,6 +62,9 @@ func (in *input) Next() ([]byte, error) {
 			in.close()
 			continue
 		}
+		if in.literal != nil {
+			err = in.literal.conceal(err)
+		}
 		return request, err
 	}
 }
@@ -93,11 +97,11 @@ func (in *input) open(data string) error {
 	var r io.Reader
 	switch {
 	case !isFile && in.expand:
-		expanded, err := in.program.expandData(data)
-		if err != nil {
+		var err error
+		if in.literal, err = in.program.expandData(data); err != nil {
 			return err
 		}
-		o.Name, r = "-d", strings.NewReader(expanded)
+		o.Name, r = "-d", strings.NewReader(in.literal.text)
 	case !isFile:
 		o.Name, r = "-d", strings.NewReader(data)
 	case path == "" || path == "-":
@@ -117,7 +121,7 @@ func (in *input) open(data string) error {
 }
 
 func (in *input) close() {
-	in.current = nil
+	in.current, in.literal = nil, nil
 	if in.file != nil {
 		_ = in.file.Close()
 		in.file = nil

@@ -41,10 +41,11 @@ func (c *connection) addLine(p *program, md metadata.MD, line string) error {
 		return err
 	}
 	if c.expandHeaders {
-		var err error
-		if value, err = p.expand(value, func(v string) (string, error) { return v, nil }); err != nil {
+		x, err := p.expand(value, func(v string) (string, error) { return v, nil })
+		if err != nil {
 			return fmt.Errorf("metadata %s: %w", name, err)
 		}
+		value = x.text
 	}
 	if strings.HasSuffix(name, "-bin") {
 		raw, err := decodeBase64(value)

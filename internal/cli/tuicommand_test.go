@@ -66,7 +66,7 @@ func TestCopiedCommandsTakeAnyValue(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return data
+		return data.text
 	}
 	for name, value := range awkward {
 		t.Run(name, func(t *testing.T) {
@@ -117,6 +117,32 @@ func TestExpandData(t *testing.T) {
 			code, out := runMain(tc.env, "", append([]string{"call", address, "UnaryCall", "--expand-data"}, tc.args...)...)
 			if code != tc.code || !strings.Contains(out, tc.want) {
 				t.Errorf("exit code %d, want %d and %q\n%s", code, tc.code, tc.want, out)
+			}
+		})
+	}
+}
+
+func TestMistakesInExpandedDataHideValues(t *testing.T) {
+	const secret = `s3cr"et`
+	env := map[string]string{"PW": secret}
+	for data, want := range map[string][]string{
+		`{"nam":"${PW}"}`:                                    {`-d:1:2: unknown field "nam"`, `{"nam":"${PW}"}`, "   ^"},
+		`{"name":"${PW}","email":3}`:                         {"-d:1:25: email: want string, got number 3", `{"name":"${PW}","email":3}`},
+		`{"name":"a","age":"${PW}"}`:                         {"-d:1:19: age: the value of ${PW} does not fit here", `{"name":"a","age":"${PW}"}`},
+		`{"name":"a","${PW}x":1}`:                            {"-d:1:13: the value of ${PW} does not fit here"},
+		"{\n \"name\": \"${PW}\",\n \"email\": \"${PW}\" x}": {"-d:3:19: ", ` "email": "${PW}" x}`},
+		`{"metadata":{"${PW}":1}}`:                           {"-d:1:"},
+		`{"name":"${PW}`:                                     {"-d:1:"},
+	} {
+		t.Run(data, func(t *testing.T) {
+			code, out := runMain(env, "", "call", "demo", "userservice.UserService/CreateUser", "--expand-data", "-d", data)
+			if code == 0 || strings.Contains(out, "s3cr") {
+				t.Errorf("exit code %d:\n%s", code, out)
+			}
+			for _, w := range want {
+				if !strings.Contains(out, w) {
+					t.Errorf("%q is not in\n%s", w, out)
+				}
 			}
 		})
 	}

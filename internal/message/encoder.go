@@ -51,7 +51,8 @@ func NewEncoder(md protoreflect.MessageDescriptor, o EncodeOptions) *Encoder {
 // format: JSON ends in a line break; text and YAML messages after the first are
 // preceded by a separator; binary ones by their length. Wire bytes that do not
 // parse, that nest deeper than MaxDepth, or whose text would be longer than
-// MaxBytes (ErrTooLong), are an error, except for Binary, which takes any. Missing required fields and invalid UTF-8 are not: see Loss.
+// MaxBytes (ErrTooLong), are an error, except for Binary, which takes any. Missing
+// required fields and invalid UTF-8 are not: see Loss.
 func (e *Encoder) Append(dst, wire []byte) ([]byte, error) {
 	e.loss = Loss{}
 	if e.err != nil {

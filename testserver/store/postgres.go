@@ -170,9 +170,9 @@ func sessionConfig(config *pgx.ConnConfig, settings map[string]string) *pgx.Conn
 
 func openPool(config *pgx.ConnConfig, size int) *sql.DB {
 	// A connection that outlived its server is found before a call gets it.
-	db := stdlib.OpenDB(*config, stdlib.OptionShouldPing(func(_ context.Context, p stdlib.ShouldPingParams) bool {
+	db := sql.OpenDB(lookingConnector{stdlib.GetConnector(*config, stdlib.OptionShouldPing(func(_ context.Context, p stdlib.ShouldPingParams) bool {
 		return p.IdleDuration > trustedIdle
-	}))
+	}))})
 	db.SetMaxOpenConns(size)
 	db.SetMaxIdleConns(size)
 	db.SetConnMaxIdleTime(5 * time.Minute)

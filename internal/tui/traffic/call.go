@@ -108,7 +108,7 @@ func (c *Call) run(ctx context.Context, cc grpc.ClientConnInterface) {
 	})
 	c.requests.end()
 	c.mu.Lock()
-	c.progress.Elapsed = time.Since(c.start)
+	c.progress.Elapsed = c.now()
 	c.progress.Status = result.Status
 	c.progress.Err = err
 	c.progress.over = true
@@ -213,7 +213,7 @@ func (c *Call) add(d Direction, wire []byte) {
 	c.order.Lock()
 	defer c.order.Unlock()
 	c.mu.Lock()
-	at := time.Since(c.start)
+	at := c.now()
 	p := &c.progress
 	entry := Entry{Direction: d, At: at, Wire: wire}
 	if d == Received {

@@ -23,7 +23,7 @@ func (o *observedConn) NewStream(ctx context.Context, desc *grpc.StreamDesc, met
 		return nil, err
 	}
 	o.sink.ctx = st.Context()
-	o.call.note(func(p *progress) { mark(&p.Connected, o.call.start) })
+	o.call.note(func(p *progress) { mark(&p.Connected, o.call.now()) })
 	return &observedStream{ClientStream: st, call: o.call}, nil
 }
 
@@ -32,18 +32,20 @@ type observedStream struct {
 	call *Call
 }
 
-// SendMsg adds the entry first: the answer must not come before it.
+// SendMsg adds the entry and looks at the clock first: the answer must not come
+// before it.
 func (o *observedStream) SendMsg(m any) error {
 	wire, ok := m.([]byte)
 	if ok {
 		o.call.add(Sent, wire)
 	}
+	began := o.call.now()
 	err := o.ClientStream.SendMsg(m)
 	if err == nil {
 		o.call.note(func(p *progress) {
 			p.Sent++
 			p.SentBytes += int64(len(wire))
-			mark(&p.FirstSent, o.call.start)
+			mark(&p.FirstSent, began)
 		})
 	}
 	return err
@@ -51,7 +53,7 @@ func (o *observedStream) SendMsg(m any) error {
 
 func (o *observedStream) CloseSend() error {
 	err := o.ClientStream.CloseSend()
-	o.call.note(func(p *progress) { mark(&p.SendClosed, o.call.start) })
+	o.call.note(func(p *progress) { mark(&p.SendClosed, o.call.now()) })
 	return err
 }
 
@@ -62,10 +64,13 @@ func (c *Call) note(change func(*progress)) {
 	change(&c.progress)
 }
 
-// mark sets d to the time since start, once. It is never 0 afterwards.
-func mark(d *time.Duration, start time.Time) {
+// now is the time since the call's start.
+func (c *Call) now() time.Duration { return time.Since(c.start) }
+
+// mark sets d to a moment, once. It is never 0 afterwards.
+func mark(d *time.Duration, moment time.Duration) {
 	if *d == 0 {
-		*d = max(1, time.Since(start))
+		*d = max(1, moment)
 	}
 }
 
@@ -78,7 +83,7 @@ type sink struct {
 func (s *sink) Header(md metadata.MD) error {
 	s.call.note(func(p *progress) {
 		p.Header = md
-		mark(&p.FirstByte, s.call.start)
+		mark(&p.FirstByte, s.call.now())
 	})
 	return nil
 }
@@ -92,7 +97,7 @@ func (s *sink) Message(wire []byte) error {
 func (s *sink) Trailer(md metadata.MD, _ *status.Status) error {
 	s.call.note(func(p *progress) {
 		p.Trailer = md
-		mark(&p.FirstByte, s.call.start)
+		mark(&p.FirstByte, s.call.now())
 	})
 	return nil
 }

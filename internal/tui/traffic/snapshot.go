@@ -48,7 +48,7 @@ type Progress struct {
 	SentBytes, ReceivedBytes int64
 
 	Connected    time.Duration // the call could begin
-	FirstSent    time.Duration
+	FirstSent    time.Duration // the first request was given to the transport
 	SendClosed   time.Duration
 	FirstByte    time.Duration // of what the server sent: its metadata
 	FirstMessage time.Duration
@@ -105,7 +105,7 @@ func (c *Call) Snapshot() Snapshot {
 		}
 		return s
 	}
-	s.Elapsed = time.Since(c.start)
+	s.Elapsed = c.now()
 	s.Rate = c.meter.rate(s.Elapsed)
 	return s
 }

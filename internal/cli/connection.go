@@ -27,6 +27,7 @@ type connection struct {
 	compress                                string
 	headers, callHeaders, reflectionHeaders []string
 	expandHeaders                           bool
+	target                                  metadata.MD // of a suite's target: flags replace its values
 	typed                                   metadata.MD // goes with every request, as it is
 }
 
@@ -152,6 +153,11 @@ func (c *connection) metadata(p *program, groups ...[]string) (metadata.MD, erro
 			if err := c.addHeader(p, md, line); err != nil {
 				return nil, &usageError{err: err}
 			}
+		}
+	}
+	for name, values := range c.target {
+		if _, given := md[name]; !given {
+			md[name] = values
 		}
 	}
 	return metadata.Join(md, c.typed), nil

@@ -120,7 +120,7 @@ func (p *program) report(err error) int {
 // input that it is about, and how to mend it.
 func (p *program) printError(w io.Writer, err error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "grpcx: %s\n", termtext.Text(plainText(err)))
+	fmt.Fprintf(&b, "grpcx: %s\n", termtext.Text(invoke.ErrorText(err)))
 	var input *message.Error
 	if errors.As(err, &input) && input.Snippet != "" {
 		fmt.Fprintf(&b, "  %s\n  %s^\n", termtext.Line(input.Snippet), strings.Repeat(" ", input.Caret))
@@ -170,20 +170,6 @@ func hints(err error) []string {
 		all = append(all, "several messages follow one another, without an array around them")
 	}
 	return all
-}
-
-// plainText is err's text, with a gRPC status in it by its name.
-func plainText(err error) string {
-	text := err.Error()
-	var st interface {
-		error
-		GRPCStatus() *status.Status
-	}
-	if errors.As(err, &st) {
-		s := st.GRPCStatus()
-		text = strings.Replace(text, s.Err().Error(), invoke.CodeName(s.Code())+": "+s.Message(), 1)
-	}
-	return text
 }
 
 // quote makes a name fit for a message.

@@ -253,16 +253,13 @@ func (o *suiteOptions) config(ctx context.Context, paths []string) (suite.Config
 	if err != nil {
 		return suite.Config{}, err
 	}
-	headers, err := o.callMetadata(o.program)
-	if err != nil {
+	if _, err := o.allMetadata(); err != nil { // before anything is connected
 		return suite.Config{}, err
 	}
 	config := suite.Config{
 		Paths: files, LookupEnv: lookup, Vars: vars, Tags: o.tags, Version: o.version, Started: time.Now(),
 		Connect: func(_ context.Context, t suite.Target) (suite.Conn, error) {
-			c, err := o.connectTarget(ctx, t)
-			c.Metadata = headers
-			return c, err
+			return o.connectTarget(ctx, t)
 		},
 	}
 	if o.match != "" {
@@ -314,8 +311,13 @@ func (o *suiteOptions) connectTarget(ctx context.Context, t suite.Target) (suite
 	}
 	t.UseReflection = t.UseReflection || s.useReflection
 	s.protos, s.importPaths, s.protosets, s.useReflection = t.Protos, t.ImportPaths, t.Protosets, t.UseReflection
+	c.target = t.MD()
+	md, err := c.callMetadata(o.program)
+	if err != nil {
+		return suite.Conn{}, err
+	}
 
-	out := suite.Conn{Target: t}
+	out := suite.Conn{Target: t, Metadata: md}
 	var conn dial.Conn
 	target := o.arrival(t.Address)
 	connect := func(ctx context.Context) (grpc.ClientConnInterface, error) {
@@ -325,7 +327,6 @@ func (o *suiteOptions) connectTarget(ctx context.Context, t suite.Target) (suite
 		}
 		return c.compressing(conn), nil
 	}
-	var err error
 	switch {
 	case !s.fromFiles():
 		if out.CC, err = connect(ctx); err != nil {

@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"fmt"
+	"maps"
 	"os"
 
 	"github.com/spf13/cobra"
@@ -38,16 +39,14 @@ func (o *suiteOptions) init(ctx context.Context, address, out string) error {
 	}
 	ctx, cancel := o.bound(ctx)
 	defer cancel()
-	md, err := o.callMetadata(o.program)
-	if err != nil {
-		return err
-	}
 	conn, err := o.connectTarget(ctx, suite.Target{Address: address})
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
-	conn.Metadata = md
+	if conn.Target.Metadata, err = o.allMetadata(); err != nil {
+		return err
+	}
 	text, err := suite.Starter(ctx, conn)
 	if err != nil {
 		return err
@@ -65,4 +64,15 @@ func (o *suiteOptions) init(ctx context.Context, address, out string) error {
 		err = closeErr
 	}
 	return err
+}
+
+// allMetadata is what flags give for calls or reflection.
+func (o *suiteOptions) allMetadata() ([]suite.Header, error) {
+	md, err := o.reflectionMetadata(o.program)
+	if err != nil {
+		return nil, err
+	}
+	calls, err := o.callMetadata(o.program)
+	maps.Copy(md, calls)
+	return suite.Headers(md), err
 }

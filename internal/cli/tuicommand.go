@@ -1,12 +1,9 @@
 package cli
 
 import (
-	"encoding/base64"
 	"errors"
 	"fmt"
-	"maps"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -15,6 +12,7 @@ import (
 	"google.golang.org/grpc/metadata"
 
 	"github.com/grpcx/grpcx/internal/dial"
+	"github.com/grpcx/grpcx/internal/suite"
 	"github.com/grpcx/grpcx/internal/tui"
 )
 
@@ -234,13 +232,8 @@ func grpcurlAddress(address string) string {
 // headersOf gives metadata as the lines of -H, base64 for -bin.
 func headersOf(md metadata.MD) []tui.Header {
 	var headers []tui.Header
-	for _, name := range slices.Sorted(maps.Keys(md)) {
-		for _, value := range md[name] {
-			if strings.HasSuffix(name, "-bin") {
-				value = base64.StdEncoding.EncodeToString([]byte(value))
-			}
-			headers = append(headers, tui.Header{Name: name, Value: value})
-		}
+	for _, h := range suite.Headers(md) {
+		headers = append(headers, tui.Header(h))
 	}
 	return headers
 }

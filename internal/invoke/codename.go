@@ -1,6 +1,12 @@
 package invoke
 
-import "google.golang.org/grpc/codes"
+import (
+	"errors"
+	"strings"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+)
 
 // CodeNames are the names that the gRPC specification gives to its codes, by number.
 func CodeNames() []string {
@@ -20,4 +26,18 @@ func CodeName(c codes.Code) string {
 		return names[codes.Unknown]
 	}
 	return names[c]
+}
+
+// ErrorText is err's text, with a gRPC status in it as CODE: MESSAGE.
+func ErrorText(err error) string {
+	type withStatus interface {
+		error
+		GRPCStatus() *status.Status
+	}
+	failed, ok := errors.AsType[withStatus](err)
+	if !ok {
+		return err.Error()
+	}
+	s := failed.GRPCStatus()
+	return strings.Replace(err.Error(), s.Err().Error(), CodeName(s.Code())+": "+s.Message(), 1)
 }

@@ -7,9 +7,12 @@ import (
 	"strings"
 
 	"github.com/google/cel-go/common/types"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/grpcx/grpcx/internal/describe"
+	"github.com/grpcx/grpcx/internal/invoke"
 )
 
 // testPlan is a test, one of its cases, a setup or a teardown that can be run.
@@ -302,7 +305,7 @@ func (c *checker) method(conn *connection, s *step) protoreflect.MethodDescripto
 	}
 	name, ok := errors.AsType[*describe.NameError](err)
 	if !ok {
-		c.add(s.call.at, "", "%v", err)
+		c.add(s.call.at, "", "%s%s", invoke.ErrorText(err), credentialsAdvice(err))
 		return nil
 	}
 	switch {
@@ -314,6 +317,15 @@ func (c *checker) method(conn *connection, s *step) protoreflect.MethodDescripto
 		c.add(s.call.at, "", "there is no method %q", s.call.text)
 	}
 	return nil
+}
+
+// credentialsAdvice says how a suite gives reflection the credentials that it lacks.
+func credentialsAdvice(err error) string {
+	switch status.Code(err) {
+	case codes.Unauthenticated, codes.PermissionDenied:
+		return "; give them in the target's metadata, which goes with reflection too, or by -H"
+	}
+	return ""
 }
 
 // slashed writes full names of methods with the slash that they are called by.

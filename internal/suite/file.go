@@ -45,6 +45,7 @@ type targetSpec struct {
 	plaintext, insecure, useReflection       bool
 	caCert, cert, key, authority, serverName *node
 	protos, importPaths, protosets           []*node
+	metadata                                 []header
 }
 
 // header is an entry of metadata.
@@ -267,6 +268,7 @@ func (r *fileReader) target(n *node) *targetSpec {
 		text("authority", &t.authority), text("servername", &t.serverName),
 		list("proto", &t.protos), list("import_path", &t.importPaths), list("protoset", &t.protosets),
 		flag("use_reflection", &t.useReflection),
+		entry{"metadata", func(n *node) { t.metadata = r.headers(n, nil) }},
 	)
 	if lacks(n, "address") {
 		r.add(n.at, "", "target has no address")

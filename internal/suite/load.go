@@ -415,7 +415,31 @@ func (l *loader) target(spec *targetSpec, sc *scope, v *values) (Target, bool) {
 		Protos: paths(spec.protos), ImportPaths: paths(spec.importPaths), Protosets: paths(spec.protosets),
 		UseReflection: spec.useReflection,
 	}
+	for _, h := range spec.metadata {
+		for _, n := range h.values {
+			header, is := l.targetHeader(h.key.text, n, sc, v)
+			ok = ok && is
+			t.Metadata = append(t.Metadata, header)
+		}
+	}
 	return t, ok
+}
+
+// targetHeader evaluates a value of a target's metadata.
+func (l *loader) targetHeader(name string, n *node, sc *scope, v *values) (Header, bool) {
+	value, _, ok := l.constant(n, v, sc)
+	if !ok {
+		return Header{}, false
+	}
+	text, err := plainText(value)
+	if err == nil {
+		_, err = headerValue(strings.ToLower(name), text)
+	}
+	if err != nil {
+		l.add(n.at, "", "%v", err)
+		return Header{}, false
+	}
+	return Header{name, text}, true
 }
 
 // choose drops the tests that the configuration does not ask for, but not what

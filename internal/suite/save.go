@@ -24,9 +24,10 @@ type Request struct {
 	Messages []string      // JSON, one a message
 	Stream   bool          // Messages are a client's stream, however many there are
 	Timeout  time.Duration // 0: none given
-	// Expressions says that strings of metadata and messages may hold ${...}, which
-	// only a run gives a value, and that "$${" stands for "${". Otherwise they mean
-	// what they say. The target's strings may hold expressions in any case.
+	// Expressions says that strings of messages and metadata, the target's too, may
+	// hold ${...}, which only a run gives a value, and that "$${" stands for "${".
+	// Otherwise they mean what they say. The target's other strings may hold
+	// expressions in any case.
 	Expressions bool
 	Position    Position // where the file has it
 }
@@ -56,11 +57,7 @@ func (f *file) requests() []Request {
 		if s.timeout != f.timeout {
 			r.Timeout = s.timeout
 		}
-		for _, h := range s.metadata {
-			for _, v := range h.values {
-				r.Metadata = append(r.Metadata, Header{h.key.text, v.text})
-			}
-		}
+		r.Metadata = headersWritten(s.metadata)
 		messages := []*node{}
 		switch {
 		case s.data != nil && s.data.kind == listKind:
@@ -86,19 +83,34 @@ func (f *file) requests() []Request {
 
 // unescaped is r with its strings as they mean, if none holds an expression.
 func (r Request) unescaped() Request {
-	for _, h := range r.Metadata {
-		r.Expressions = r.Expressions || hasExpression(&node{kind: stringKind, text: h.Value})
+	for _, headers := range [][]Header{r.Metadata, r.Target.Metadata} {
+		for _, h := range headers {
+			r.Expressions = r.Expressions || hasExpression(&node{kind: stringKind, text: h.Value})
+		}
 	}
 	if r.Expressions {
 		return r
 	}
-	for i, h := range r.Metadata {
-		r.Metadata[i].Value = strings.ReplaceAll(h.Value, "$${", "${")
+	for _, headers := range [][]Header{r.Metadata, r.Target.Metadata} {
+		for i, h := range headers {
+			headers[i].Value = strings.ReplaceAll(h.Value, "$${", "${")
+		}
 	}
 	for i, m := range r.Messages {
 		r.Messages[i] = strings.ReplaceAll(m, "$${", "${")
 	}
 	return r
+}
+
+// headersWritten are headers as the file has them.
+func headersWritten(headers []header) []Header {
+	var out []Header
+	for _, h := range headers {
+		for _, v := range h.values {
+			out = append(out, Header{h.key.text, v.text})
+		}
+	}
+	return out
 }
 
 // written is the target as the file has it.
@@ -116,7 +128,8 @@ func (t *targetSpec) written() Target {
 		return out
 	}
 	return Target{
-		Address: text(t.address), Plaintext: t.plaintext, Insecure: t.insecure,
+		Metadata: headersWritten(t.metadata),
+		Address:  text(t.address), Plaintext: t.plaintext, Insecure: t.insecure,
 		CACert: text(t.caCert), Cert: text(t.cert), Key: text(t.key),
 		Authority: text(t.authority), ServerName: text(t.serverName),
 		Protos: texts(t.protos), ImportPaths: texts(t.importPaths), Protosets: texts(t.protosets),

@@ -48,9 +48,23 @@ func TestAppend(t *testing.T) {
 	}
 }
 
+func TestAppendHidesCredentialsOfTheTarget(t *testing.T) {
+	r := Request{Name: "a", Method: "S/M", Target: Target{Address: "h:1", Metadata: []Header{{"x-api-key", "very-secret${"}, {"x-t", "1"}}}}
+	text, err := Append(nil, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), "very-secret") || !strings.Contains(string(text), `"${env.X_API_KEY}"`) {
+		t.Errorf("the suite is\n%s", text)
+	}
+}
+
 func TestRequestWithoutExpressions(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "saved.yaml")
-	r := Request{Name: "a", Method: "S/M", Target: Target{Address: "h:1"}, Stream: true, Messages: []string{`{"a":"${x}"}`, `{}`}, Metadata: []Header{{"x-a", "$${y}"}}}
+	r := Request{
+		Name: "a", Method: "S/M", Target: Target{Address: "h:1", Metadata: []Header{{"x-t", "${z}"}}},
+		Stream: true, Messages: []string{`{"a":"${x}"}`, `{}`}, Metadata: []Header{{"x-a", "$${y}"}},
+	}
 	if err := Save(path, r); err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,8 @@ import (
 // starterTimeout bounds each call that Starter makes.
 const starterTimeout = time.Second
 
-// Starter writes a first suite for what conn is connected to: health, reflection,
+// Starter writes a first suite for what conn is connected to, with credentials of
+// its metadata as references to the environment: health, reflection,
 // and a test for each method. Methods that only read, by their idempotency_level
 // or their name, are called once to see how that ends; tests of the others are
 // comments.
@@ -31,7 +32,9 @@ func Starter(ctx context.Context, conn Conn) ([]byte, error) {
 	w := &starter{conn: conn, schema: newSchema(conn.Source.Types(), &[]*schema{})}
 	w.line(0, "# Run by: grpcx test FILE. The format: grpcx test --schema")
 	w.line(0, "version: 1")
-	w.target(0, conn.Target)
+	target := yamlWriter{literal: true}
+	target.target(0, conn.Target)
+	w.out = append(w.out, target.out...)
 	w.line(0, "defaults: { timeout: 5s }")
 	w.line(0, "tests:")
 	var methods []protoreflect.MethodDescriptor

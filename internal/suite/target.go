@@ -2,7 +2,11 @@ package suite
 
 import (
 	"context"
+	"encoding/base64"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
@@ -20,6 +24,35 @@ type Target struct {
 	Authority, ServerName          string
 	Protos, ImportPaths, Protosets []string
 	UseReflection                  bool // besides the files
+	// Metadata goes with reflection and with every call.
+	Metadata []Header
+}
+
+// MD is the metadata as gRPC has it. Values of "-bin" keys that are not base64 are
+// left out.
+func (t *Target) MD() metadata.MD {
+	md := metadata.MD{}
+	for _, h := range t.Metadata {
+		key := strings.ToLower(h.Name)
+		if value, err := headerValue(key, h.Value); err == nil {
+			md.Append(key, value)
+		}
+	}
+	return md
+}
+
+// Headers is metadata as files write it, sorted by name.
+func Headers(md metadata.MD) []Header {
+	var headers []Header
+	for _, name := range slices.Sorted(maps.Keys(md)) {
+		for _, value := range md[name] {
+			if strings.HasSuffix(name, "-bin") {
+				value = base64.StdEncoding.EncodeToString([]byte(value))
+			}
+			headers = append(headers, Header{name, value})
+		}
+	}
+	return headers
 }
 
 // FromFiles reports whether the schema needs no server.

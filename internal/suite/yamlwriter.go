@@ -14,7 +14,7 @@ import (
 // yamlWriter writes the few forms of YAML that suites are made of.
 type yamlWriter struct {
 	out     []byte
-	literal bool // ${ in strings is no expression, and has to be escaped
+	literal bool // ${ in values is no expression, and has to be escaped
 }
 
 func (w *yamlWriter) line(depth int, s string) {
@@ -32,12 +32,13 @@ func (w *yamlWriter) text(s string) string {
 	return quoted(s)
 }
 
-// target writes what differs from the zero target, as a string if that says it.
+// target writes what differs from the zero target, as a string if that says it. Its
+// strings may hold expressions; literal is about its metadata.
 func (w *yamlWriter) target(depth int, t Target) {
 	rest := t
 	rest.Address, rest.Plaintext = "", false
 	if rest.key() == (&Target{}).key() && (depth == 0 || !t.Plaintext) && !t.Plaintext {
-		w.pair(depth, "target", t.Address)
+		w.line(depth, "target: "+quoted(t.Address))
 		return
 	}
 	w.line(depth, "target:")
@@ -46,7 +47,7 @@ func (w *yamlWriter) target(depth int, t Target) {
 		{"authority", t.Authority}, {"servername", t.ServerName},
 	} {
 		if p.value != "" {
-			w.pair(depth+1, p.key, p.value)
+			w.line(depth+1, p.key+": "+quoted(p.value))
 		}
 	}
 	for _, p := range []struct {
@@ -64,9 +65,13 @@ func (w *yamlWriter) target(depth int, t Target) {
 		if len(p.values) > 0 {
 			w.line(depth+1, p.key+":")
 			for _, v := range p.values {
-				w.line(depth+2, "- "+w.text(v))
+				w.line(depth+2, "- "+quoted(v))
 			}
 		}
+	}
+	if len(t.Metadata) > 0 {
+		w.line(depth+1, "metadata:")
+		w.headers(depth+2, t.Metadata)
 	}
 }
 
@@ -79,7 +84,7 @@ func (w *yamlWriter) headers(depth int, headers []Header) {
 			continue
 		}
 		written[name] = true
-		if invoke.Sensitive(name) && !strings.Contains(h.Value, "${") {
+		if invoke.Sensitive(name) && (w.literal || !strings.Contains(h.Value, "${")) {
 			w.line(depth, quoted(name)+": "+quoted("${env."+variableName(name)+"}"))
 			continue
 		}

@@ -190,7 +190,7 @@ func (l *linear) tellLink() {
 	case ready:
 		l.say("Connected to %s, %s: %d services, %d methods.", m.link.target.Address, m.link.session.Transport, len(m.tree.services), m.tree.total)
 	case failed, schemaless:
-		l.say("Error: %s.", plainText(m.link.err))
+		l.say("Error: %s.", invoke.ErrorText(m.link.err))
 		if hint := m.hint(); hint != "" {
 			l.say("Hint: %s", hint)
 		}

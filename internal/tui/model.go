@@ -2,14 +2,12 @@ package tui
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
 	tea "charm.land/bubbletea/v2"
 	"github.com/charmbracelet/x/ansi"
 	"google.golang.org/grpc/metadata"
-	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/grpcx/grpcx/internal/invoke"
@@ -214,18 +212,5 @@ func (m *Model) now() time.Time { return m.cfg.Now() }
 
 // explain is what an error says to the user, in one line.
 func (m *Model) explain(err error) string {
-	return strings.ReplaceAll(strings.TrimSpace(plainText(err)), "\n", "; ")
-}
-
-// plainText is err's text, with a gRPC status in it by its name.
-func plainText(err error) string {
-	var failed interface {
-		error
-		GRPCStatus() *status.Status
-	}
-	if !errors.As(err, &failed) {
-		return err.Error()
-	}
-	s := failed.GRPCStatus()
-	return strings.Replace(err.Error(), s.Err().Error(), invoke.CodeName(s.Code())+": "+s.Message(), 1)
+	return strings.ReplaceAll(strings.TrimSpace(invoke.ErrorText(err)), "\n", "; ")
 }

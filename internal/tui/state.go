@@ -3,6 +3,7 @@ package tui
 import (
 	tea "charm.land/bubbletea/v2"
 
+	"github.com/grpcx/grpcx/internal/invoke"
 	"github.com/grpcx/grpcx/internal/termtext"
 )
 
@@ -25,7 +26,7 @@ func (m *Model) stateLines(width int) []string {
 		say("connecting to " + address + " …")
 		say("You can type ahead: / searches as soon as there is something to find.")
 	case failed:
-		say("✗ " + plainText(m.link.err))
+		say("✗ " + invoke.ErrorText(m.link.err))
 		say(m.hint())
 		lines = append(lines, "R  try again", "o  another server", "q  quit")
 	case schemaless:
@@ -37,7 +38,7 @@ func (m *Model) stateLines(width int) []string {
 		case m.link.noReflection():
 			say("The server does not support reflection.")
 		}
-		say("✗ " + plainText(m.link.err))
+		say("✗ " + invoke.ErrorText(m.link.err))
 		say(m.hint())
 		if m.link.wantsCredentials() {
 			lines = append(lines, "enter  give metadata", "F  choose .proto files", "R  try again", "o  another server")

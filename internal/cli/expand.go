@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -86,8 +87,8 @@ func (x *expansion) conceal(err error) error {
 		return err
 	}
 	c := &message.Error{Source: e.Source, Offset: e.Offset, Path: e.Path, Msg: e.Msg, Suggestion: e.Suggestion}
-	if path, _, isKey := strings.Cut(c.Path, `["`); isKey { // of a map, which may be a value
-		c.Path = path
+	if slices.ContainsFunc(x.refs, x.inKey) {
+		c.Path = ""
 	}
 	begin, end := int(e.Offset), x.tokenEnd(int(e.Offset))
 	for _, r := range x.refs {
@@ -104,6 +105,20 @@ func (x *expansion) conceal(err error) error {
 	return c
 }
 
+// inKey tells a reference in the name of a member. One that is in no string may be
+// taken for one.
+func (x *expansion) inKey(r reference) bool {
+	for i := r.end; i < len(x.given); i++ {
+		switch x.given[i] {
+		case '\\':
+			i++
+		case '"':
+			return strings.HasPrefix(strings.TrimLeft(x.given[i+1:], " \t\r\n"), ":")
+		}
+	}
+	return false
+}
+
 // tokenEnd is where the JSON token ends that begins at begin of the text.
 func (x *expansion) tokenEnd(begin int) int {
 	rest := x.text[min(begin, len(x.text)):]
@@ -114,6 +129,9 @@ func (x *expansion) tokenEnd(begin int) int {
 				end++
 			}
 		}
+	}
+	if strings.HasPrefix(rest, `\`) { // of what is wrong in a string
+		end = len(`\u0000`)
 	}
 	if end < 0 {
 		end = len(rest)

@@ -312,12 +312,16 @@ func (o *suiteOptions) connectTarget(ctx context.Context, t suite.Target) (suite
 	t.UseReflection = t.UseReflection || s.useReflection
 	s.protos, s.importPaths, s.protosets, s.useReflection = t.Protos, t.ImportPaths, t.Protosets, t.UseReflection
 	c.target = t.MD()
-	md, err := c.callMetadata(o.program)
-	if err != nil {
-		return suite.Conn{}, err
+	out := suite.Conn{Target: t}
+	var err error
+	if out.Metadata, err = c.callMetadata(o.program); err != nil {
+		return out, err
 	}
-
-	out := suite.Conn{Target: t, Metadata: md}
+	if !s.fromFiles() {
+		if out.ReflectionMetadata, err = c.reflectionMetadata(o.program); err != nil {
+			return out, err
+		}
+	}
 	var conn dial.Conn
 	target := o.arrival(t.Address)
 	connect := func(ctx context.Context) (grpc.ClientConnInterface, error) {

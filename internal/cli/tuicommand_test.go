@@ -127,15 +127,22 @@ func TestMistakesInExpandedDataHideValues(t *testing.T) {
 	env := map[string]string{"PW": secret}
 	for data, want := range map[string][]string{
 		`{"nam":"${PW}"}`:                                    {`-d:1:2: unknown field "nam"`, `{"nam":"${PW}"}`, "   ^"},
+		`{"name":"a","${PW}x":1}`:                            {"-d:1:13: the value of ${PW} does not fit here"},
 		`{"name":"${PW}","email":3}`:                         {"-d:1:25: email: want string, got number 3", `{"name":"${PW}","email":3}`},
 		`{"name":"a","age":"${PW}"}`:                         {"-d:1:19: age: the value of ${PW} does not fit here", `{"name":"a","age":"${PW}"}`},
-		`{"name":"a","${PW}x":1}`:                            {"-d:1:13: the value of ${PW} does not fit here"},
+		`{"name":"a","${PW}x":{"k":bad}}`:                    {"-d:1:27: want a value"},
 		"{\n \"name\": \"${PW}\",\n \"email\": \"${PW}\" x}": {"-d:3:19: ", ` "email": "${PW}" x}`},
 		`{"metadata":{"${PW}":1}}`:                           {"-d:1:"},
 		`{"name":"${PW}`:                                     {"-d:1:"},
+		`{"\"${PW}\"x":{"k":bad}}`:                           {"-d:1:"},
+		`{"name":"\u00${PW}"}`:                               {"-d:1:10: name: the value of ${PW} does not fit here"},
 	} {
 		t.Run(data, func(t *testing.T) {
-			code, out := runMain(env, "", "call", "demo", "userservice.UserService/CreateUser", "--expand-data", "-d", data)
+			args := []string{"call", "demo", "userservice.UserService/CreateUser", "--expand-data", "-d", data}
+			if strings.Contains(data, "bad") { // in what no field is known of
+				args = append(args, "--allow-unknown-fields")
+			}
+			code, out := runMain(env, "", args...)
 			if code == 0 || strings.Contains(out, "s3cr") {
 				t.Errorf("exit code %d:\n%s", code, out)
 			}

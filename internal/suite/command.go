@@ -40,16 +40,34 @@ func (c *call) command(s *secrets) string {
 	for _, p := range t.Protosets {
 		flag("--protoset", p)
 	}
-	for _, key := range slices.Sorted(maps.Keys(c.metadata)) {
-		for _, v := range c.metadata[key] {
-			flag("-H", key+": "+headerText(key, []string{v}))
-		}
-	}
+	c.headers(flag)
 	if c.plan.spec.timeout != defaultTimeout {
 		flag("--timeout", c.plan.spec.timeout.String())
 	}
 	words = append(words, c.data(s)...)
 	return strings.Join(words, " ")
+}
+
+// headers are the flags of metadata. -H goes with reflection, too.
+func (c *call) headers(flag func(name, value string)) {
+	lines := func(name, key string, values []string) {
+		for _, v := range values {
+			flag(name, key+": "+headerText(key, []string{v}))
+		}
+	}
+	reflection := c.plan.conn.ReflectionMetadata
+	for _, key := range slices.Sorted(maps.Keys(c.metadata)) {
+		name := "-H"
+		if other := reflection[key]; len(other) > 0 && !slices.Equal(other, c.metadata[key]) {
+			name = "--rpc-header"
+		}
+		lines(name, key, c.metadata[key])
+	}
+	for _, key := range slices.Sorted(maps.Keys(reflection)) {
+		if !slices.Equal(reflection[key], c.metadata[key]) {
+			lines("--reflect-header", key, reflection[key])
+		}
+	}
 }
 
 // data are -d for each request, quoted, what makes the references in them variables

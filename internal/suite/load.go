@@ -99,9 +99,9 @@ func Load(ctx context.Context, c Config) (*Suite, error) {
 		if err := l.file(f); err != nil {
 			s.Close()
 			if mistakes := ps.err(); mistakes != nil {
-				err = mistakes // that can be mended at once
+				return s, mistakes // that can be mended at once
 			}
-			return s, err
+			return s, s.secrets.hide(err)
 		}
 	}
 	if err := ps.err(); err != nil {
@@ -120,7 +120,7 @@ func Load(ctx context.Context, c Config) (*Suite, error) {
 		var err error
 		if c.CC, err = c.Dial(ctx); err != nil {
 			s.Close()
-			return s, fmt.Errorf("%s: %w", c.at.position(), err)
+			return s, s.secrets.hide(fmt.Errorf("%s: %w", c.at.position(), err))
 		}
 	}
 	return s, nil
@@ -359,10 +359,13 @@ func (l *loader) connect(spec *targetSpec, sc *scope, v *values) error {
 	}
 	c, ok := l.conns[t.key()]
 	if !ok {
+		l.secrets.credentials(t.MD())
 		conn, err := l.config.Connect(l.ctx, t)
 		if err != nil {
 			return fmt.Errorf("%s: %w", spec.at.position(), err)
 		}
+		l.secrets.credentials(conn.Metadata)
+		l.secrets.credentials(conn.ReflectionMetadata)
 		l.paths = append(l.paths, slices.Concat(conn.Target.Protos, conn.Target.Protosets)...)
 		compiler, err := newCompiler(l.problems, newSchema(conn.Source.Types(), &l.schemas), l.config.LookupEnv)
 		if err != nil {

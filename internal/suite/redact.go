@@ -13,6 +13,9 @@ import (
 	"github.com/google/cel-go/common/types"
 	"github.com/google/cel-go/common/types/ref"
 	"github.com/google/cel-go/common/types/traits"
+	"google.golang.org/grpc/metadata"
+
+	"github.com/grpcx/grpcx/internal/invoke"
 )
 
 // redacted stands for a secret in reports.
@@ -56,6 +59,34 @@ func (s *secrets) credential(key, value string) {
 		s.add(variableName(key), value)
 	}
 }
+
+// credentials makes secrets of the values of sensitive metadata.
+func (s *secrets) credentials(md metadata.MD) {
+	for key, values := range md {
+		if !invoke.Sensitive(key) {
+			continue
+		}
+		for _, v := range values {
+			s.credential(key, v)
+		}
+	}
+}
+
+// hide is err without secrets in its text.
+func (s *secrets) hide(err error) error {
+	if text := err.Error(); s.within(text) {
+		return &hidden{err, s.redact(text)}
+	}
+	return err
+}
+
+type hidden struct {
+	err  error
+	text string
+}
+
+func (h *hidden) Error() string { return h.text }
+func (h *hidden) Unwrap() error { return h.err }
 
 // add makes value a secret, which commands refer to as $NAME. With a prefix such
 // as "Bearer " the rest is one by itself.

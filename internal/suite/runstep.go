@@ -66,7 +66,7 @@ func (f *fileRun) attempt(ctx context.Context, t *testPlan, s *stepPlan, v *valu
 	r.Verdict, r.Failures = Passed, nil
 	c, err := s.prepare(ctx, v)
 	c.secrets = f.suite.secrets
-	c.hideCredentials()
+	c.secrets.credentials(c.metadata)
 	if err != nil {
 		r.broken(s, err)
 		return c
@@ -252,18 +252,6 @@ func (f *fileRun) finishUntil(ctx context.Context, s *stepPlan, c *call, r *Step
 	}
 	for _, failure := range r.Failures {
 		failure.Summary = fmt.Sprintf("not within %s, %d attempts: %s", s.spec.until.within, r.Attempts, failure.Summary)
-	}
-}
-
-// hideCredentials makes secrets of the credentials that the call sends.
-func (c *call) hideCredentials() {
-	for key, vs := range c.metadata {
-		if !invoke.Sensitive(key) {
-			continue
-		}
-		for _, v := range vs {
-			c.secrets.credential(key, v)
-		}
 	}
 }
 

@@ -76,6 +76,9 @@ type Conn struct {
 	// Metadata goes with every call, unless a step has other values for a key.
 	// Values of "-bin" keys are raw bytes.
 	Metadata metadata.MD
+	// ReflectionMetadata goes with reflection, which Source asks. It is here to be
+	// kept secret, and for the commands that repeat a call.
+	ReflectionMetadata metadata.MD
 }
 
 // Connect connects to a target and opens its schema. ctx bounds the connecting;

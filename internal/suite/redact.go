@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/base64"
 	"encoding/hex"
+	"fmt"
 	"maps"
 	"net/url"
 	"slices"
@@ -56,8 +57,26 @@ func (s *secrets) credential(key, value string) {
 	case ok:
 		s.add(name, value)
 	case !s.within(value):
-		s.add(variableName(key), value)
+		s.add(s.freeName(variableName(key)), value)
 	}
+}
+
+// maxNames bounds the variables of one key of metadata that commands tell apart.
+const maxNames = 20
+
+// freeName is name, or that with a number, if other secrets have it.
+func (s *secrets) freeName(name string) string {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	taken := map[string]bool{}
+	for _, n := range s.refs {
+		taken[n] = true
+	}
+	free := name
+	for i := 2; taken[free] && i <= maxNames; i++ {
+		free = fmt.Sprintf("%s_%d", name, i)
+	}
+	return free
 }
 
 // credentials makes secrets of the values of sensitive metadata.

@@ -1,10 +1,12 @@
 package tui
 
 import (
+	"context"
 	"net"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/health"
@@ -12,6 +14,8 @@ import (
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
+
+	"github.com/grpcx/grpcx/testserver"
 )
 
 // guarded serves health and reflection to those who have the token, and refuses
@@ -85,5 +89,69 @@ func TestReflectionWantsCredentialsLineByLine(t *testing.T) {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("%q is not told:\n%s", want, out.String())
 		}
+	}
+}
+
+// TestSecretsStayWithTheirServer opens, at another server, a request whose reference
+// has the name of a secret that was typed for the first one.
+func TestSecretsStayWithTheirServer(t *testing.T) {
+	one, other := testserver.Start(t, testserver.Config{}), testserver.Start(t, testserver.Config{})
+	cfg := config(t, one.Addr())
+	cfg.HistoryDir = t.TempDir()
+	cfg.Secret = func(name string) bool { return name == "x-token" }
+	cfg.LookupEnv = func(name string) (string, bool) { return "of the environment", name == "X_TOKEN_2" }
+	var sent, reflected []Header
+	cfg.Metadata = func(headers []Header) (metadata.MD, error) {
+		sent = headers
+		return metadataOf(headers), nil
+	}
+	cfg.Connect = func(ctx context.Context, target Target) (*Session, error) {
+		reflected = target.Headers
+		return connectPlain(ctx, target)
+	}
+	const method = "userservice.UserService/GetUser"
+	h, err := openHistory(cfg.HistoryDir, other.Addr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, reference := range []string{"${env.X_TOKEN}", "${env.X_TOKEN_2}"} {
+		kept := Request{Address: other.Addr(), Method: method, Headers: []Header{{"x-token", reference}}, Messages: []string{"{}"}}
+		if err := h.add(entry{Outcome: "OK", Request: kept}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s := newTerminal(t, cfg, 100, 30)
+	s.until("all methods", func() bool { return s.m.link.state == ready && !s.m.loading() })
+	s.open("GetUser")
+	s.press("f3", "a")
+	s.write("x-token: of the first server\n")
+	call := func() {
+		t.Helper()
+		before := s.m.call
+		s.press("ctrl+s")
+		s.until("the end", func() bool { return s.m.call != before && !s.m.running() && !s.m.ticking })
+	}
+	call()
+	s.press("1", "o", "ctrl+u")
+	s.write(other.Addr() + "\n")
+	s.until("the other server", func() bool { return s.m.link.state == ready && s.m.link.number == 2 && !s.m.loading() })
+	reopen := func(keys ...string) {
+		t.Helper()
+		s.press(append([]string{"ctrl+r"}, keys...)...)
+		s.until("the request", func() bool { return s.m.method != nil && s.m.picking == nil })
+	}
+	reopen("down", "enter")
+	s.press("ctrl+s")
+	s.see("metadata x-token: expand ${env.X_TOKEN}: not set")
+	reopen("enter")
+	call()
+	s.press("R")
+	s.until("the server again", func() bool { return s.m.link.state == ready && s.m.link.number == 3 })
+	want := []Header{{"x-token", "of the environment"}}
+	if diff := cmp.Diff(want, sent); diff != "" {
+		t.Errorf("sent with the call (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(want, reflected); diff != "" {
+		t.Errorf("sent with reflection (-want +got):\n%s", diff)
 	}
 }

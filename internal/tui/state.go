@@ -114,6 +114,7 @@ func (m *Model) goTo(address string) tea.Cmd {
 	m.method, m.picking, m.call, m.sent = nil, nil, nil, Request{}
 	m.drafts, m.healthLog = drafts{}, nil
 	m.headers.reset(nil, 0) // credentials are for the server that they were given for
+	m.vault.typed = nil     // so are the secrets that references stand for
 	m.response.SetCall(nil, nil)
 	m.focus = treePane
 	return m.connect(Target{Address: address})

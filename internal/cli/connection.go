@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -28,7 +29,7 @@ type connection struct {
 	headers, callHeaders, reflectionHeaders []string
 	expandHeaders                           bool
 	target                                  metadata.MD // of a suite's target: flags replace its values
-	typed                                   metadata.MD // goes with every request, as it is
+	typed                                   metadata.MD // goes with every request, as it is, in the place of what the flags have of a name
 }
 
 func (c *connection) register(f *pflag.FlagSet) {
@@ -157,8 +158,11 @@ func (c *connection) metadata(p *program, groups ...[]string) (metadata.MD, erro
 	}
 	for name, values := range c.target {
 		if _, given := md[name]; !given {
-			md[name] = values
+			md[name] = slices.Clone(values)
 		}
 	}
-	return metadata.Join(md, c.typed), nil
+	for name, values := range c.typed {
+		md[name] = slices.Clone(values)
+	}
+	return md, nil
 }

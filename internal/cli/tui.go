@@ -207,8 +207,8 @@ func (o *tuiOptions) transport(address string) string {
 	return "TLS"
 }
 
-// with is the connection with headers, whose values are final, to every request
-// besides its own.
+// with is the connection with headers, whose values are final, to every request.
+// They come in the place of its own of the same name.
 func (c *connection) with(p *program, headers []tui.Header) (*connection, error) {
 	with := *c
 	with.typed = metadata.MD{}
@@ -236,7 +236,8 @@ func (c *connection) watchHealth(p *program, conn dial.Conn) func(context.Contex
 	}
 }
 
-// metadataOf is what goes with a call: that of the flags, and the headers.
+// metadataOf is what goes with a call: the headers, and that of the flags which has
+// other names.
 func (o *tuiOptions) metadataOf(headers []tui.Header) (metadata.MD, error) {
 	c, err := o.connection.with(o.program, headers)
 	if err != nil {

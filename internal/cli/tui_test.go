@@ -20,6 +20,8 @@ import (
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/reflection"
+
+	"github.com/grpcx/grpcx/internal/tui"
 )
 
 // recorder is a server that keeps the requests of each call as they came.
@@ -182,6 +184,48 @@ func TestTerminalRequestsRunAgain(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestTypedMetadataTakesThePlaceOfFlags mends by metadata that is typed what was wrong
+// on the command line: a token past its time, say.
+func TestTypedMetadataTakesThePlaceOfFlags(t *testing.T) {
+	r, address := record(t)
+	dir := t.TempDir()
+	code, out := runMain(map[string]string{"XDG_STATE_HOME": dir},
+		"open UnaryCall\nmetadata authorization: Bearer good\nsend\ncommand\nmetadata x-trace: typed\nmetadata x-trace: twice\nsend\ncommand\nquit\n",
+		"tui", "--accessible", "--plaintext", "-H", "authorization: Bearer expired", "-H", "x-trace: flag", address)
+	want := []map[string][]string{
+		{"authorization": {"Bearer good"}, "x-trace": {"flag"}},
+		{"authorization": {"Bearer good"}, "x-trace": {"typed", "twice"}},
+	}
+	var got []map[string][]string
+	for _, call := range r.take() {
+		got = append(got, call.headers)
+	}
+	if diff := cmp.Diff(want, got); code != 0 || diff != "" {
+		t.Errorf("exit code %d, sent (-want +got):\n%s\n%s", code, diff, out)
+	}
+	for i, command := range regexp.MustCompile(`(?m)^grpcx call .*$`).FindAllString(out, -1) {
+		args := words(t, map[string]string{"AUTHORIZATION": "good"}, command)
+		if code, out := runMain(nil, "", args...); code != 0 {
+			t.Fatalf("exit code %d of %s\n%s", code, command, out)
+		}
+		if diff := cmp.Diff(want[i], r.take()[0].headers); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", command, diff)
+		}
+	}
+	c := connection{headers: []string{"authorization: Bearer expired"}, reflectionHeaders: []string{"x-trace: flag"}}
+	with, err := c.with(nil, []tui.Header{{Name: "authorization", Value: "Bearer good"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		md, err := with.reflectionMetadata(nil)
+		if diff := cmp.Diff(metadata.MD{"authorization": {"Bearer good"}, "x-trace": {"flag"}}, md); err != nil || diff != "" {
+			t.Fatalf("%v, with reflection (-want +got):\n%s", err, diff)
+		}
+		md["authorization"][0] = "changed"
 	}
 }
 

@@ -155,3 +155,36 @@ func TestSecretsStayWithTheirServer(t *testing.T) {
 		t.Errorf("sent with reflection (-want +got):\n%s", diff)
 	}
 }
+
+// TestMetadataInThePlaceOfAnother types metadata of a name that goes with every call.
+func TestMetadataInThePlaceOfAnother(t *testing.T) {
+	server := testserver.Start(t, testserver.Config{})
+	cfg := config(t, server.Addr())
+	cfg.Headers = []Header{{"x-tenant", "red"}, {"x-trace", "on"}}
+	s := newTerminal(t, cfg, 100, 30)
+	s.until("all methods", func() bool { return s.m.link.state == ready && !s.m.loading() })
+	s.open("grpc.testing.TestService/EmptyCall")
+	s.press("f3")
+	s.see("x-tenant: red  (with every call)")
+	s.press("a")
+	s.write("x-tenant: blue\n")
+	if strings.Contains(s.frame, "red") || !strings.Contains(s.frame, "x-trace: on  (with every call)") {
+		t.Errorf("what goes with every call is shown as\n%s", s.frame)
+	}
+	s.press("ctrl+s")
+	s.until("the end", func() bool { return s.m.call != nil && !s.m.running() && !s.m.ticking })
+	kept := []Header{{"x-trace", "on"}, {"x-tenant", "blue"}}
+	if diff := cmp.Diff(kept, s.m.sent.Headers); diff != "" {
+		t.Errorf("kept (-want +got):\n%s", diff)
+	}
+	s.m.headers.reset(nil, 0)
+	s.press("ctrl+r", "enter")
+	s.until("the request", func() bool { return s.m.picking == nil })
+	if diff := cmp.Diff([]Header{{"x-tenant", "blue"}}, s.m.headers.list); diff != "" {
+		t.Errorf("opened again (-want +got):\n%s", diff)
+	}
+	both := []Header{{"x-tenant", "red"}, {"x-tenant", "blue"}}
+	if diff := cmp.Diff(both, without(append(both, cfg.Headers[1]), cfg.Headers)); diff != "" {
+		t.Errorf("two of the name (-want +got):\n%s", diff)
+	}
+}

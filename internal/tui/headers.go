@@ -3,6 +3,7 @@ package tui
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -218,6 +219,27 @@ func (m *Model) settle() error {
 		return err
 	}
 	return nil
+}
+
+// everyCall are the headers that go with every call, but for those that the request
+// has others of the name in the place of.
+func (m *Model) everyCall() []Header {
+	return slices.DeleteFunc(slices.Clone(m.cfg.Headers), func(h Header) bool {
+		return len(ofName(m.headers.list, h.Name)) > 0
+	})
+}
+
+// ofName are the headers of a name.
+func ofName(headers []Header, name string) []Header {
+	return slices.DeleteFunc(slices.Clone(headers), func(h Header) bool { return !strings.EqualFold(h.Name, name) })
+}
+
+// without gives the headers but for the names of which others has the same ones:
+// those go with every call anyway.
+func without(headers, others []Header) []Header {
+	return slices.DeleteFunc(slices.Clone(headers), func(h Header) bool {
+		return slices.Equal(ofName(headers, h.Name), ofName(others, h.Name))
+	})
 }
 
 // liveHeaders are the headers, references resolved.

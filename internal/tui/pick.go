@@ -155,18 +155,3 @@ func (m *Model) openRequest(method protoreflect.MethodDescriptor, r *Request) te
 	}
 	return m.editor.SetMethod(method, m.link.session.Source.Types(), text)
 }
-
-// without gives the headers that are not among others.
-func without(headers, others []Header) []Header {
-	var left []Header
-	for _, h := range headers {
-		found := false
-		for _, o := range others {
-			found = found || o == h
-		}
-		if !found {
-			left = append(left, h)
-		}
-	}
-	return left
-}

@@ -224,7 +224,7 @@ func (m *Model) request(texts []string) Request {
 		Address:  m.link.target.Address,
 		Files:    m.link.target.Files,
 		Method:   m.path(),
-		Headers:  append(m.vault.hideHeaders(m.cfg.Headers), m.vault.hideHeaders(m.headers.list)...),
+		Headers:  append(m.vault.hideHeaders(m.everyCall()), m.vault.hideHeaders(m.headers.list)...),
 		Timeout:  m.headers.timeout,
 		Messages: texts,
 	}

@@ -33,9 +33,10 @@ type Config struct {
 	Hint func(error) string
 
 	// Metadata gives what goes with a call of these headers, whose values are
-	// final: that which goes with every call, and them. nil takes them as they are.
+	// final: them, and that which goes with every call, unless they have its name.
+	// An error says what cannot be sent. nil takes them as they are.
 	Metadata func(headers []Header) (metadata.MD, error)
-	// Headers tells of what goes with every call.
+	// Headers tells of what goes with every call that has none of the name.
 	Headers []Header
 	// Secret reports whether the value of a header or of a field of this name
 	// must not be shown or kept; nil means that none is.
@@ -72,8 +73,9 @@ type Config struct {
 type Target struct {
 	Address string
 	Files   []string // .proto files, or descriptor sets
-	// Headers go with reflection and the watch of health, besides those that go
-	// with every call; their values are final. Only Connect is given them.
+	// Headers go with reflection and the watch of health, as with calls, in the
+	// place of those of the name that go with every call; their values are final.
+	// Only Connect is given them.
 	Headers []Header
 }
 

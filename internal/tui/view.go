@@ -131,7 +131,7 @@ func (m *Model) drawRequest(r rect) string {
 		title = "2 " + termtext.Line(string(m.method.Name())) + " " + kindSign(m.method.IsStreamingClient(), m.method.IsStreamingServer())
 	}
 	if m.asHeaders {
-		lines, _, _ := m.headers.view(in.w, in.h, m.cfg.Headers, m.theme)
+		lines, _, _ := m.headers.view(in.w, in.h, m.everyCall(), m.theme)
 		return m.theme.box(title, "Metadata", lines, r.w, r.h, focused)
 	}
 	if m.method == nil {

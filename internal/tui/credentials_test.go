@@ -172,7 +172,7 @@ func TestMetadataInThePlaceOfAnother(t *testing.T) {
 		t.Errorf("what goes with every call is shown as\n%s", s.frame)
 	}
 	s.press("ctrl+s")
-	s.until("the end", func() bool { return s.m.call != nil && !s.m.running() && !s.m.ticking })
+	s.until("the history", func() bool { return s.m.call != nil && s.m.remembered == s.m.call })
 	kept := []Header{{"x-trace", "on"}, {"x-tenant", "blue"}}
 	if diff := cmp.Diff(kept, s.m.sent.Headers); diff != "" {
 		t.Errorf("kept (-want +got):\n%s", diff)

@@ -32,6 +32,7 @@ func TestDrafts(t *testing.T) {
 	t.Run("a kept request is undone", func(t *testing.T) {
 		s.press("ctrl+s")
 		s.see("INVALID_ARGUMENT")
+		s.until("the history", func() bool { return s.m.remembered == s.m.call })
 		s.press("2", "ctrl+n")
 		s.write("Bob")
 		s.press("ctrl+r", "enter")

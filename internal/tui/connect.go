@@ -42,6 +42,8 @@ type link struct {
 	since   string // when health was told
 	told    bool   // health is what the server said
 	untold  bool   // the server does not tell
+
+	renewing bool // the schema of the open method, which is that of an earlier link
 }
 
 type connectedMsg struct {

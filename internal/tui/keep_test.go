@@ -202,6 +202,65 @@ func TestReconnect(t *testing.T) {
 	s.see("connected again: 12 services")
 }
 
+// TestReconnectWhileTyping reconnects while the message, and then a line of metadata,
+// is written.
+func TestReconnectWhileTyping(t *testing.T) {
+	server := testserver.Start(t, testserver.Config{})
+	cfg := config(t, server.Addr())
+	gate := make(chan struct{}, 1)
+	gate <- struct{}{}
+	cfg.Connect = func(ctx context.Context, target Target) (*Session, error) {
+		<-gate
+		return connectPlain(ctx, target)
+	}
+	s := newTerminal(t, cfg, 80, 24)
+	s.until("all methods", func() bool { return s.m.link.state == ready && !s.m.loading() })
+	s.open("CreateUser")
+	connected := func(number int) {
+		t.Helper()
+		s.until("the schema", func() bool { return s.m.link.number == number && s.m.link.state == ready })
+	}
+	renewed := func() {
+		t.Helper()
+		before := s.m.method
+		s.until("the method", func() bool { return s.m.method != before })
+	}
+	s.write("Ada")
+	s.press("esc", "R", "2")
+	s.write(" Lo")
+	gate <- struct{}{}
+	connected(2)
+	s.write("vel")
+	s.press("ctrl+s")
+	if s.m.call != nil || !strings.Contains(s.frame, "schema is not there yet") {
+		t.Errorf("a request is sent by the schema of the earlier connection:\n%s", s.frame)
+	}
+	renewed()
+	s.write("ace")
+	if text := s.m.editor.Text(); !strings.Contains(text, `"Ada Lovelace"`) {
+		t.Errorf("the text is %s", text)
+	}
+	s.press("esc", "R", "f3", "a")
+	s.write("x-")
+	gate <- struct{}{}
+	connected(3)
+	s.write("te")
+	renewed()
+	s.write("nant: blue\n")
+	if diff := cmp.Diff([]Header{{"x-tenant", "blue"}}, s.m.headers.list); diff != "" {
+		t.Errorf("metadata (-want +got):\n%s", diff)
+	}
+	s.press("R")
+	gate <- struct{}{}
+	connected(4)
+	s.start(s.m.pick(pick{path: "userservice.UserService/GetUser"}))
+	s.until("the other method", func() bool { return s.m.picking == nil && !s.m.link.renewing })
+	s.until("nothing more", func() bool { return !s.m.loading() })
+	if s.m.method.Name() != "GetUser" {
+		t.Errorf("%s is open", s.m.method.Name())
+	}
+}
+
 // TestReconnectWhileAMethodOpens reconnects when a method was chosen whose schema is
 // not there yet. It is opened from the new schema, with what was typed ahead.
 func TestReconnectWhileAMethodOpens(t *testing.T) {

@@ -133,7 +133,7 @@ func (l *linear) take(msg tea.Msg) {
 // busy reports whether the next command has to wait for what the last one began.
 func (l *linear) busy() bool {
 	m := l.m
-	return m.working > 0 || m.link.state == connecting || m.picking != nil ||
+	return m.working > 0 || m.link.state == connecting || m.picking != nil || m.link.renewing ||
 		m.link.state == ready && m.tree.loaded < len(m.tree.services) ||
 		m.running() && (l.waiting || !m.call.Method().IsStreamingClient() && !m.call.Method().IsStreamingServer())
 }

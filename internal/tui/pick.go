@@ -83,9 +83,14 @@ func (m *Model) pick(p pick) tea.Cmd {
 		m.say("there is no schema yet")
 		return nil
 	}
-	m.number++
 	m.picking, m.typed = &p, nil
 	m.focus, m.asHeaders = requestPane, false
+	return m.find(p)
+}
+
+// find asks for the schema of what was picked.
+func (m *Model) find(p pick) tea.Cmd {
+	m.number++
 	number, ctx, source := m.number, m.link.ctx, m.link.session.Source
 	return func() tea.Msg {
 		method, err := findMethod(ctx, source, p.path)
@@ -134,14 +139,15 @@ func (m *Model) found(msg foundMsg) tea.Cmd {
 // of this method. Metadata and timeout stay where the request has none of its own.
 // What it replaces can be had back: by undo, or by opening the other method.
 func (m *Model) openRequest(method protoreflect.MethodDescriptor, r *Request) tea.Cmd {
-	before := m.method
-	if method == before && r == nil {
-		return nil
+	before, types := m.method, m.link.session.Source.Types()
+	m.method = method
+	same := before != nil && before.FullName() == method.FullName()
+	if same && r == nil {
+		return m.editor.SetSchema(method, types)
 	}
 	if before != nil {
-		m.drafts.keep(m.path(), m.editor.Text())
+		m.drafts.keep(pathOf(before), m.editor.Text())
 	}
-	m.method = method
 	text := m.drafts.take(m.path())
 	if r != nil {
 		text = strings.Join(r.Messages, "\n")
@@ -150,8 +156,8 @@ func (m *Model) openRequest(method protoreflect.MethodDescriptor, r *Request) te
 		}
 		m.headers.reset(without(r.Headers, m.vault.hideHeaders(m.cfg.Headers)), r.Timeout)
 	}
-	if method == before {
-		return m.editor.SetText(text)
+	if same {
+		return tea.Batch(m.editor.SetSchema(method, types), m.editor.SetText(text))
 	}
-	return m.editor.SetMethod(method, m.link.session.Source.Types(), text)
+	return m.editor.SetMethod(method, types, text)
 }

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	tea "charm.land/bubbletea/v2"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/grpcx/grpcx/internal/invoke"
 	"github.com/grpcx/grpcx/internal/message"
@@ -16,7 +17,7 @@ import (
 // send makes the call, or sends another message of one that is under way.
 func (m *Model) send() tea.Cmd {
 	switch {
-	case m.picking != nil:
+	case m.picking != nil || m.link.renewing:
 		m.say("the method's schema is not there yet")
 		return nil
 	case m.method == nil:
@@ -214,8 +215,10 @@ func (m *Model) again() tea.Cmd {
 }
 
 // path is the method that is open: pkg.Service/Method.
-func (m *Model) path() string {
-	return string(m.method.Parent().FullName()) + "/" + string(m.method.Name())
+func (m *Model) path() string { return pathOf(m.method) }
+
+func pathOf(method protoreflect.MethodDescriptor) string {
+	return string(method.Parent().FullName()) + "/" + string(method.Name())
 }
 
 // request is what is open, as it can be kept; texts are its messages.

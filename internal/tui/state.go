@@ -83,22 +83,41 @@ func (m *Model) reconnect() tea.Cmd {
 	return cmd
 }
 
-// resume brings back what was open before a reconnect, or was about to be, with the
-// schema of now.
+// resume goes on after a reconnect with what was open before, or was about to be. What
+// is under edit stays as it is.
 func (m *Model) resume() tea.Cmd {
-	if p, typed := m.picking, m.typed; p != nil {
-		cmd := m.pick(*p)
-		m.typed = typed
-		return cmd
+	var find tea.Cmd
+	if m.picking != nil {
+		find = m.find(*m.picking)
 	}
-	if m.method == nil || m.awaiting {
+	return tea.Batch(m.renew(), find)
+}
+
+// renew reads the schema of the open method again.
+func (m *Model) renew() tea.Cmd {
+	if m.method == nil {
 		return nil
 	}
-	text, focus, asHeaders := m.editor.Text(), m.focus, m.asHeaders
-	headers, timeout := m.headers.list, m.headers.timeout
-	cmd := m.take(Request{Method: m.path(), Messages: []string{text}, Headers: headers, Timeout: timeout}, false)
-	m.focus, m.asHeaders = focus, asHeaders
-	return cmd
+	m.link.renewing = true
+	number, path, ctx, source := m.link.number, m.path(), m.link.ctx, m.link.session.Source
+	return func() tea.Msg {
+		method, err := findMethod(ctx, source, path)
+		return func(m *Model) tea.Cmd {
+			if number != m.link.number {
+				return nil
+			}
+			m.link.renewing = false
+			switch {
+			case m.path() != path: // another one was opened in the meantime
+			case err != nil:
+				m.say(m.explain(err))
+			default:
+				m.method = method
+				return m.editor.SetSchema(method, source.Types())
+			}
+			return nil
+		}
+	}
 }
 
 func (m *Model) askAddress() tea.Cmd {

@@ -30,10 +30,11 @@ type paused struct {
 	revision uint64
 }
 
-// checked brings the result of a check.
+// checked brings the result of a check against the schema of a method.
 type checked struct {
-	model *Model
-	check check
+	model  *Model
+	method protoreflect.MethodDescriptor
+	check  check
 }
 
 // checkSoon returns the command that checks the text once no key has come for
@@ -50,11 +51,11 @@ func (m *Model) checkSoon() tea.Cmd {
 // checkNow returns the command that checks the text away from the keyboard.
 func (m *Model) checkNow() tea.Cmd {
 	lines, revision := slices.Clone(m.buffer.lines), m.buffer.revision
-	r := m.reader()
+	method, r := m.method, m.reader()
 	return func() tea.Msg {
 		c := check{revision: revision}
 		c.wire, c.problem = r.read(lines)
-		return checked{m, c}
+		return checked{m, method, c}
 	}
 }
 

@@ -91,12 +91,12 @@ func TestChecksWhileTyping(t *testing.T) {
 	if got, err := m.Messages(); err != nil || len(got) != 1 || len(got[0]) != 202+1 {
 		t.Errorf("%q, %v", got, err)
 	}
-	stale := checked{m, check{revision: m.buffer.revision - 1, problem: &message.Error{Msg: "old"}}}
+	stale := checked{m, m.method, check{revision: m.buffer.revision - 1, problem: &message.Error{Msg: "old"}}}
 	m.Update(stale)
 	if m.Problem() != nil {
 		t.Error("a stale result is shown")
 	}
-	m.Update(checked{New(Options{}), check{revision: m.buffer.revision, problem: &message.Error{Msg: "other"}}})
+	m.Update(checked{New(Options{}), m.method, check{revision: m.buffer.revision, problem: &message.Error{Msg: "other"}}})
 	if m.Problem() != nil {
 		t.Error("another editor's result is shown")
 	}

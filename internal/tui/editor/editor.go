@@ -86,6 +86,20 @@ func (m *Model) SetMethod(method protoreflect.MethodDescriptor, types message.Re
 	return m.changed()
 }
 
+// SetSchema gives the method of the request as the schema has it by now. The text,
+// the cursor, what can be undone and what is being written stay.
+func (m *Model) SetSchema(method protoreflect.MethodDescriptor, types message.Resolver) tea.Cmd {
+	if method == m.method {
+		return nil
+	}
+	was, _ := m.row()
+	m.method, m.types = method, types
+	m.check, m.form.rows = check{}, nil
+	m.chooseLike(was)
+	m.screen.stale = true
+	return m.checkSoon()
+}
+
 // Method is the method that the request is for, nil before SetMethod.
 func (m *Model) Method() protoreflect.MethodDescriptor { return m.method }
 

@@ -231,3 +231,15 @@ func (m *Model) chooseRowAt(at place) {
 		}
 	}
 }
+
+// chooseLike chooses the row of what an earlier row of the same text was for. What
+// is being written into one that there is no more is dropped.
+func (m *Model) chooseLike(was row) {
+	for i, r := range m.rows() {
+		if r.in == was.in && r.node == was.node && r.depth == was.depth && r.label == was.label {
+			m.form.chosen = i
+			return
+		}
+	}
+	m.form.leave()
+}

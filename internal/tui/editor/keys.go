@@ -23,7 +23,7 @@ func (m *Model) Update(msg tea.Msg) tea.Cmd {
 			return m.checkNow()
 		}
 	case checked:
-		if msg.model == m && msg.check.revision == m.buffer.revision {
+		if msg.model == m && msg.method == m.method && msg.check.revision == m.buffer.revision {
 			msg.check.asked = m.check.asked
 			m.check = msg.check
 			m.screen.stale = true

@@ -60,6 +60,9 @@ func (m *Model) connect(target Target) tea.Cmd {
 		return nil
 	}
 	headers, err := m.liveHeaders()
+	if err == nil {
+		_, err = m.cfg.Metadata(headers) // a connection is not given up for what cannot be sent
+	}
 	if err != nil {
 		m.focus, m.asHeaders = requestPane, true
 		m.say("not connected: " + m.explain(err))

@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"errors"
 	"net"
 	"strings"
 	"testing"
@@ -186,5 +187,48 @@ func TestMetadataInThePlaceOfAnother(t *testing.T) {
 	both := []Header{{"x-tenant", "red"}, {"x-tenant", "blue"}}
 	if diff := cmp.Diff(both, without(append(both, cfg.Headers[1]), cfg.Headers)); diff != "" {
 		t.Errorf("two of the name (-want +got):\n%s", diff)
+	}
+}
+
+// TestMetadataThatCannotBeSent holds that it is told as soon as that is known, and
+// costs no connection.
+func TestMetadataThatCannotBeSent(t *testing.T) {
+	server := testserver.Start(t, testserver.Config{})
+	cfg := config(t, server.Addr())
+	cfg.LookupEnv = func(string) (string, bool) { return "no base64", true }
+	cfg.Metadata = func(headers []Header) (metadata.MD, error) {
+		for _, h := range headers {
+			switch {
+			case strings.Contains(h.Name, "@"):
+				return nil, errors.New("a name has letters")
+			case strings.HasSuffix(h.Name, "-bin") && strings.Contains(h.Value, " "):
+				return nil, errors.New("the value is not base64")
+			}
+		}
+		return metadataOf(headers), nil
+	}
+	s := newTerminal(t, cfg, 100, 30)
+	s.until("all methods", func() bool { return s.m.link.state == ready && !s.m.loading() })
+	s.open("FullDuplexCall")
+	s.press("ctrl+s", "f3")
+	for _, tc := range []struct{ line, why string }{
+		{"x@y: 1", "a name has letters"},
+		{"x@y: ${env.X}", "a name has letters"},
+		{"x-bin: a b", "the value is not base64"},
+	} {
+		s.press("a")
+		s.write(tc.line + "\n")
+		if !s.m.headers.open || !strings.Contains(s.frame, tc.why) {
+			t.Errorf("%s is kept:\n%s", tc.line, s.frame)
+		}
+		s.press("esc")
+	}
+	s.press("a")
+	s.write("x-bin: ${env.X}\n")
+	session := s.m.link.session
+	s.press("R")
+	s.see("not connected: the value is not base64")
+	if s.m.link.session != session || s.m.link.state != ready || !s.m.running() {
+		t.Errorf("the connection is given up; the call goes on: %v", s.m.running())
 	}
 }

@@ -18,6 +18,7 @@ import (
 // the others are hidden where they are secrets.
 type headers struct {
 	secret  func(name string) bool
+	check   func(Header) error // whether it can be sent
 	timeout time.Duration
 	list    []Header
 
@@ -120,10 +121,24 @@ func (h *headers) keep() error {
 		if !ok || name == "" || strings.ContainsAny(name, " \t") {
 			return errors.New("metadata: want name: value")
 		}
-		h.list[h.at-1] = Header{name, strings.TrimSpace(value)}
+		header := Header{name, strings.TrimSpace(value)}
+		if err := h.check(header); err != nil {
+			return err
+		}
+		h.list[h.at-1] = header
 	}
 	h.open, h.fresh = false, false
 	return nil
+}
+
+// checkHeader reports whether a header can be sent, as far as that is known: a
+// reference's value may change until it is.
+func (m *Model) checkHeader(h Header) error {
+	if strings.Contains(h.Value, referenceStart) {
+		h.Value = ""
+	}
+	_, err := m.cfg.Metadata([]Header{h})
+	return err
 }
 
 // view gives lines for a pane of width by height cells, the selected one among them,

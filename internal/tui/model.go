@@ -87,7 +87,7 @@ func newModel(ctx context.Context, cfg Config) *Model {
 	m.actions = allActions()
 	m.editor = editor.New(editor.Options{Styles: m.theme.editor(), Now: cfg.Now})
 	m.response = response.New(response.Options{Styles: m.theme.response(), Secret: cfg.Secret, Wake: m.wake})
-	m.headers.secret = cfg.Secret
+	m.headers.secret, m.headers.check = cfg.Secret, m.checkHeader
 	m.tree.sections = []*section{{name: savedSection}, {name: historySection}}
 	m.vault = vault{secret: cfg.Secret, lookup: cfg.LookupEnv}
 	return m

@@ -182,7 +182,7 @@ func (h *headers) row(i int, text string, width int, th theme) string {
 
 func (h *headers) shown(header Header) string {
 	value := header.Value
-	if h.secret(header.Name) && !strings.Contains(value, referenceStart) {
+	if _, secret := cutScheme(value); h.secret(header.Name) && !onlyReferences(secret) {
 		value = "***"
 	}
 	return termtext.Line(header.Name + ": " + value)

@@ -45,13 +45,28 @@ type vault struct {
 	typed  map[string]string                // by the name of the variable that stands for it
 }
 
-// hide gives the reference that stands for a value from now on. A value that
-// differs from an earlier one of the same name has a variable of its own.
+// hide gives a value with a reference in the place of what is secret in it: all but
+// the scheme of credentials. What is nothing but references stays; where they stand
+// beside something else, the reference is to what they come to.
 func (v *vault) hide(name, value string) string {
+	scheme, secret := cutScheme(value)
+	if onlyReferences(secret) {
+		return value
+	}
+	if plain, err := v.expand(secret, func(s string) string { return s }); err == nil {
+		secret = plain
+	}
+	return scheme + v.reference(name, secret)
+}
+
+// reference gives the reference that stands for a value from now on. A value that
+// differs from another one of the same name, that of the environment too, has a
+// variable of its own.
+func (v *vault) reference(name, value string) string {
 	base := variable(name)
 	name = base
 	for i := 2; i < maxSecrets; i++ {
-		if known, ok := v.typed[name]; !ok || known == value {
+		if known, ok := v.value(name); !ok || known == value {
 			break
 		}
 		name = fmt.Sprintf("%s_%d", base, i)
@@ -122,8 +137,11 @@ func (v *vault) hideJSON(text string) string {
 			i = end
 			if isKey(text, end) {
 				key = unquote(s)
-			} else if v.secretField(key) && s != `""` && !strings.Contains(s, referenceStart) {
-				s = `"` + v.hide(key, unquote(s)) + `"`
+			} else if v.secretField(key) {
+				plain := unquote(s)
+				if hidden := v.hide(key, plain); hidden != plain {
+					s = `"` + hidden + `"`
+				}
 			}
 			b.WriteString(s)
 			continue
@@ -178,16 +196,35 @@ func unquote(s string) string {
 func (v *vault) hideHeaders(headers []Header) []Header {
 	var safe []Header
 	for _, h := range headers {
-		if v.secret(h.Name) && !strings.Contains(h.Value, referenceStart) {
-			scheme := ""
-			for _, s := range []string{"Bearer ", "Basic "} {
-				if len(h.Value) > len(s) && strings.EqualFold(h.Value[:len(s)], s) {
-					scheme = h.Value[:len(s)]
-				}
-			}
-			h.Value = scheme + v.hide(h.Name, h.Value[len(scheme):])
+		if v.secret(h.Name) {
+			h.Value = v.hide(h.Name, h.Value)
 		}
 		safe = append(safe, h)
 	}
 	return safe
+}
+
+// cutScheme cuts the scheme of credentials off, with the blank behind it (RFC 9110,
+// section 11.4); it is no secret.
+func cutScheme(value string) (scheme, rest string) {
+	for _, s := range []string{"Bearer ", "Basic "} {
+		if len(value) > len(s) && strings.EqualFold(value[:len(s)], s) {
+			return value[:len(s)], value[len(s):]
+		}
+	}
+	return "", value
+}
+
+// onlyReferences reports whether there is nothing but references in s.
+func onlyReferences(s string) bool {
+	for s != "" {
+		rest, ok := strings.CutPrefix(s, referenceStart)
+		if !ok {
+			return false
+		}
+		if _, s, ok = strings.Cut(rest, referenceEnd); !ok {
+			return false
+		}
+	}
+	return true
 }

@@ -2,6 +2,7 @@ package describe
 
 import (
 	"context"
+	"slices"
 	"strings"
 
 	"google.golang.org/protobuf/reflect/protoreflect"
@@ -24,6 +25,35 @@ func Methods(ctx context.Context, source Source, service protoreflect.FullName) 
 	if err != nil {
 		return nil, err
 	}
+	return methodsOf(service, files)
+}
+
+// servicesAtOnce is how many services EachMethods asks a source about before another
+// lookup has its turn: a server answers so many questions in two round trips.
+const servicesAtOnce = 32
+
+// EachMethods tells what Methods returns of each service, in their order and while
+// others are still asked for. It asks about many of them at once; a service that
+// fails is told of alone. It returns when all are told of, soon after the end of ctx.
+func EachMethods(ctx context.Context, source Source, services []protoreflect.FullName, tell func(protoreflect.FullName, []MethodInfo, error)) {
+	for some := range slices.Chunk(services, servicesAtOnce) {
+		files, err := catalogOf(source).serviceFiles(ctx, some)
+		for _, service := range some {
+			switch {
+			case err == nil:
+				methods, err := methodsOf(service, files)
+				tell(service, methods, err)
+			case len(some) == 1:
+				tell(service, nil, err)
+			default: // what was answered before the error is not asked again
+				methods, err := Methods(ctx, source, service)
+				tell(service, methods, err)
+			}
+		}
+	}
+}
+
+func methodsOf(service protoreflect.FullName, files []*descriptorpb.FileDescriptorProto) ([]MethodInfo, error) {
 	for _, file := range files {
 		for _, sd := range file.GetService() {
 			if join(protoreflect.FullName(file.GetPackage()), sd.GetName()) == service {

@@ -176,29 +176,21 @@ type methodsMsg struct {
 	more   <-chan serviceMethods
 }
 
-// lookups is how many services are asked about at once.
-const lookups = 32
+// foundAhead is how many services may wait to be shown.
+const foundAhead = 128
 
 // loadMethods asks for the methods of all services, and shows them as they come.
 func (m *Model) loadMethods(services []protoreflect.FullName) tea.Cmd {
 	number, ctx, source := m.link.number, m.link.ctx, m.link.session.Source
-	found := make(chan serviceMethods, 4*lookups)
+	found := make(chan serviceMethods, foundAhead)
 	ask := func() tea.Msg {
-		var asking sync.WaitGroup
-		places := make(chan struct{}, lookups)
-		for _, name := range services {
-			places <- struct{}{}
-			asking.Go(func() {
-				defer func() { <-places }()
-				methods, err := describe.Methods(ctx, source, name)
-				select {
-				case found <- serviceMethods{name, methods, err}:
-				case <-ctx.Done():
-				}
-			})
-		}
-		asking.Wait()
-		close(found)
+		defer close(found)
+		describe.EachMethods(ctx, source, services, func(service protoreflect.FullName, methods []describe.MethodInfo, err error) {
+			select {
+			case found <- serviceMethods{service, methods, err}:
+			case <-ctx.Done():
+			}
+		})
 		return nil
 	}
 	return tea.Batch(ask, collect(number, found))

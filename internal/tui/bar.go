@@ -118,18 +118,27 @@ func (m *Model) prominent(at place) []string {
 // maxNotice bounds the lines of a notice.
 const maxNotice = 5
 
-// withNotice puts the notice over the bottom lines of the screen, the fewest that
-// have room for it.
-func (m *Model) withNotice(screen string) string {
+// noticeLines are the lines of the notice, for the bottom of the screen: the fewest
+// that have room for it. None without a notice.
+func (m *Model) noticeLines() []string {
 	if m.notice == "" {
-		return screen
+		return nil
 	}
-	rows := strings.Split(screen, "\n")
 	said := wrap(m.notice, m.width-2)
 	if len(said) > maxNotice {
 		said = said[:maxNotice]
 		said[maxNotice-1] += " …"
 	}
+	return said
+}
+
+// withNotice puts the notice over the bottom lines of the screen.
+func (m *Model) withNotice(screen string) string {
+	said := m.noticeLines()
+	if said == nil {
+		return screen
+	}
+	rows := strings.Split(screen, "\n")
 	for i, l := range said {
 		rows[len(rows)-len(said)+i] = fit(" "+l, m.width)
 	}

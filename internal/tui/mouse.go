@@ -6,10 +6,12 @@ import (
 )
 
 // click gives the focus to the pane under the mouse, and the click to it. One beside
-// what lies over the screen closes that.
+// what lies over the screen closes that; any click does away with the notice, and one
+// on it does nothing else.
 func (m *Model) click(msg tea.MouseClickMsg) tea.Cmd {
+	hidden := msg.Y >= m.height-len(m.noticeLines())
 	m.notice = ""
-	if msg.Button != tea.MouseLeft {
+	if hidden || msg.Button != tea.MouseLeft {
 		return nil
 	}
 	if m.overlay != nil {
@@ -79,6 +81,7 @@ func (m *Model) clickTree(y int) tea.Cmd {
 		return nil
 	}
 	m.tree.choose(i)
+	m.tree.typing = false // the row is what was meant, whatever else the search finds
 	return m.open()
 }
 

@@ -155,3 +155,51 @@ func TestMouseWithoutATree(t *testing.T) {
 		t.Error("a click on the error connects")
 	}
 }
+
+// TestMouseOnANotice clicks where a notice hides what is below.
+func TestMouseOnANotice(t *testing.T) {
+	s := reference(t, 80, 24)
+	notice := strings.Repeat("notice ", 30)
+	s.press("3")
+	s.m.say(notice)
+	s.clickOn("notice") // over the pane of services
+	if s.m.notice != "" || s.m.focus != responsePane {
+		t.Errorf("notice %q, pane %v:\n%s", s.m.notice, s.m.focus, s.frame)
+	}
+	s.press(":")
+	s.m.say(notice)
+	s.send(tea.MouseClickMsg{X: 1, Y: 23, Button: tea.MouseLeft}) // beside the palette
+	if s.m.notice != "" || s.m.overlay == nil {
+		t.Errorf("what lies over the screen is closed:\n%s", s.frame)
+	}
+	s.press("esc")
+	s.m.say(notice)
+	s.clickOn("1 Services")
+	if s.m.notice != "" || s.m.focus != treePane {
+		t.Errorf("a click above the notice does not count:\n%s", s.frame)
+	}
+}
+
+// TestMouseWhileASearchWaits opens, by a click, one of the methods that a search has
+// found while it waits for others.
+func TestMouseWhileASearchWaits(t *testing.T) {
+	s := reference(t, 80, 24)
+	for _, name := range []string{"UnaryCall", "EmptyCall"} {
+		s.m.tree.loaded = len(s.m.tree.services) - 1 // one is still to come
+		s.press("1", "/")
+		s.write("Call")
+		s.press("enter")
+		if !s.m.awaiting {
+			t.Fatalf("the search does not wait:\n%s", s.frame)
+		}
+		s.clickOn(name)
+		s.until("the method", func() bool { return s.m.picking == nil && s.m.method != nil && string(s.m.method.Name()) == name })
+		s.replace("{}")
+		before := s.m.call
+		s.press("ctrl+s")
+		if s.m.awaiting || s.m.call == before {
+			t.Errorf("%s is not called:\n%s", name, s.frame)
+		}
+		s.until("the end", func() bool { return !s.m.running() && !s.m.ticking })
+	}
+}

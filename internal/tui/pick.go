@@ -83,7 +83,7 @@ func (m *Model) pick(p pick) tea.Cmd {
 		m.say("there is no schema yet")
 		return nil
 	}
-	m.picking, m.typed = &p, nil
+	m.picking, m.typed, m.awaiting = &p, nil, false
 	m.focus, m.asHeaders = requestPane, false
 	return m.find(p)
 }

@@ -272,13 +272,23 @@ func (o *tuiOptions) editor() func(path string) *exec.Cmd {
 }
 
 // suiteTarget is the target as a suite file says it.
-func (o *tuiOptions) suiteTarget(t tui.Target) suite.Target {
+func (o *tuiOptions) suiteTarget(t tui.Target) (suite.Target, error) {
 	s := o.schema.with(t.Files)
-	return suite.Target{
+	target := suite.Target{
 		Address: t.Address, Plaintext: o.plaintext, Insecure: o.insecure,
 		CACert: o.caCert, Cert: o.cert, Key: o.key, Authority: o.authority, ServerName: o.name,
 		Protos: s.protos, ImportPaths: s.importPaths, Protosets: s.protosets, UseReflection: s.useReflection,
 	}
+	if s.fromFiles() {
+		return target, nil
+	}
+	c, err := o.connection.with(o.program, t.Headers)
+	if err != nil {
+		return target, err
+	}
+	md, err := c.reflectionMetadata(o.program)
+	target.Metadata = suite.Headers(md)
+	return target, err
 }
 
 // generate writes a TypeScript client, as `grpcx gen ts` does, and says where.

@@ -15,11 +15,13 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/encoding"
 	_ "google.golang.org/grpc/interop/grpc_testing" // whose service is recorded
 	"google.golang.org/grpc/mem"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/reflection"
+	"google.golang.org/grpc/status"
 
 	"github.com/grpcx/grpcx/internal/tui"
 )
@@ -65,10 +67,10 @@ func (c raw) Unmarshal(data mem.BufferSlice, v any) error {
 
 // record serves grpc.testing.TestService by reflection, and answers every call of
 // it with nothing once the requests have ended.
-func record(t *testing.T) (*recorder, string) {
+func record(t *testing.T, options ...grpc.ServerOption) (*recorder, string) {
 	t.Helper()
 	r := &recorder{}
-	server := grpc.NewServer(
+	server := grpc.NewServer(append(options,
 		grpc.ForceServerCodecV2(raw{encoding.GetCodecV2("proto")}),
 		grpc.UnknownServiceHandler(func(_ any, s grpc.ServerStream) error {
 			method, _ := grpc.MethodFromServerStream(s)
@@ -92,7 +94,7 @@ func record(t *testing.T) (*recorder, string) {
 				r.mu.Unlock()
 			}
 			return s.SendMsg([]byte{})
-		}))
+		}))...)
 	reflection.RegisterV1(reflectionOf{server})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -182,6 +184,50 @@ func TestTerminalRequestsRunAgain(t *testing.T) {
 				if diff := cmp.Diff(want, r.take(), cmp.AllowUnexported(recordedCall{})); diff != "" {
 					t.Errorf("%s (-the UI +the command):\n%s", command, diff)
 				}
+			}
+		})
+	}
+}
+
+// TestSavedRequestsGiveReflectionCredentials saves a request to a server that shows
+// its schema only to those with a token.
+func TestSavedRequestsGiveReflectionCredentials(t *testing.T) {
+	const token = "hunter2 'quoted'"
+	r, address := record(t, grpc.StreamInterceptor(func(srv any, s grpc.ServerStream, _ *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+		md, _ := metadata.FromIncomingContext(s.Context())
+		if !slices.Equal(md.Get("authorization"), []string{"Bearer " + token}) {
+			return status.Error(codes.Unauthenticated, "who is there?")
+		}
+		return handler(srv, s)
+	}))
+	for _, tc := range []struct {
+		name, script string
+		flags        []string
+	}{
+		{"typed", "metadata authorization: Bearer " + token + "\nreconnect\n", nil},
+		{"of flags", "", []string{"-H", "authorization: Bearer " + token}},
+		{"one for reflection, one for calls", "", []string{"--reflect-header", "authorization: Bearer " + token, "--rpc-header", "authorization: Bearer " + token}},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			dir := t.TempDir()
+			saved := filepath.Join(dir, "saved.yaml")
+			env := map[string]string{"XDG_STATE_HOME": dir}
+			code, out := runMain(env, tc.script+"open UnaryCall\nsend\nsave again\nquit\n",
+				append([]string{"tui", "--accessible", "--plaintext", "--save-file", saved, address}, tc.flags...)...)
+			if want := r.take(); code != 0 || len(want) != 1 {
+				t.Fatalf("exit code %d, %d calls\n%s", code, len(want), out)
+			}
+			everythingBelow(t, dir, func(path, text string) {
+				if strings.Contains(text, "hunter2") {
+					t.Errorf("a secret in %s:\n%s", path, text)
+				}
+			})
+			env["AUTHORIZATION"] = token
+			if code, out := runMain(env, "", "test", saved); code != 0 {
+				t.Fatalf("exit code %d of grpcx test\n%s", code, out)
+			}
+			if calls := r.take(); len(calls) != 1 {
+				t.Errorf("grpcx test made %d calls", len(calls))
 			}
 		})
 	}

@@ -68,12 +68,12 @@ func (m *Model) connect(target Target) tea.Cmd {
 		m.say("not connected: " + m.explain(err))
 		return nil
 	}
+	target.Headers = headers
 	m.disconnect()
 	number := m.link.number + 1
 	ctx, cancel := context.WithCancel(m.ctx)
 	m.link = link{number: number, state: connecting, target: target, ctx: ctx, cancel: cancel}
 	m.openHistory()
-	target.Headers = headers
 	return func() tea.Msg {
 		session, err := m.cfg.Connect(ctx, target)
 		if session == nil {

@@ -367,7 +367,7 @@ func (l *linear) save(name string) {
 		l.say("Not saved: %v", err)
 		return
 	}
-	l.start(l.m.save(l.m.cfg.SavedFile, l.m.toSuite(name, r, l.m.method.IsStreamingClient())))
+	l.start(l.m.save(l.m.cfg.SavedFile, name, r, l.m.method.IsStreamingClient()))
 }
 
 func (l *linear) commandLine(tool string) {

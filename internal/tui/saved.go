@@ -53,15 +53,20 @@ func (m *Model) saveRequest() tea.Cmd {
 	m.overlay = newPrompt("Save the request as", methodName(r.Method), "the name of a test in a suite file, which grpcx test runs",
 		func(m *Model, name string) tea.Cmd {
 			m.overlay = newPrompt("Save it in", m.cfg.SavedFile, "a suite file; an existing one is added to",
-				func(m *Model, path string) tea.Cmd { return m.save(path, m.toSuite(name, r, stream)) })
+				func(m *Model, path string) tea.Cmd { return m.save(path, name, r, stream) })
 			return nil
 		})
 	return nil
 }
 
-func (m *Model) save(path string, r suite.Request) tea.Cmd {
+func (m *Model) save(path, name string, r Request, stream bool) tea.Cmd {
+	saved, err := m.toSuite(name, r, stream)
+	if err != nil {
+		m.say("not saved: " + m.explain(err))
+		return nil
+	}
 	return m.later(func() func(*Model) tea.Cmd {
-		err := suite.Save(path, r)
+		err := suite.Save(path, saved)
 		return func(m *Model) tea.Cmd {
 			if err != nil {
 				m.say("not saved: " + m.explain(err))
@@ -76,20 +81,34 @@ func (m *Model) save(path string, r suite.Request) tea.Cmd {
 
 // toSuite gives r as a test. References mean the same in both; what else looks
 // like an expression of a suite is escaped.
-func (m *Model) toSuite(name string, r Request, stream bool) suite.Request {
+func (m *Model) toSuite(name string, r Request, stream bool) (suite.Request, error) {
 	s := suite.Request{Name: name, Method: r.Method, Stream: stream, Timeout: r.Timeout, Expressions: true}
 	if m.cfg.SuiteTarget != nil {
-		s.Target = m.cfg.SuiteTarget(m.link.target)
+		var err error
+		if s.Target, err = m.cfg.SuiteTarget(m.link.target); err != nil {
+			return s, err
+		}
+		var headers []Header
+		for _, h := range s.Target.Metadata {
+			headers = append(headers, Header(h))
+		}
+		s.Target.Metadata = suiteHeaders(m.vault.hideHeaders(headers))
 	} else {
 		s.Target.Address = r.Address
 	}
-	for _, h := range r.Headers {
-		s.Metadata = append(s.Metadata, suite.Header{Name: h.Name, Value: escapeExpressions(h.Value)})
-	}
+	s.Metadata = suiteHeaders(r.Headers)
 	for _, text := range r.Messages {
 		s.Messages = append(s.Messages, escapeExpressions(text))
 	}
-	return s
+	return s, nil
+}
+
+func suiteHeaders(headers []Header) []suite.Header {
+	var out []suite.Header
+	for _, h := range headers {
+		out = append(out, suite.Header{Name: h.Name, Value: escapeExpressions(h.Value)})
+	}
+	return out
 }
 
 func fromSuite(s suite.Request) Request {

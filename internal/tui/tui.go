@@ -51,8 +51,8 @@ type Config struct {
 	// SavedFile is the suite file that requests are saved to and listed from.
 	SavedFile string
 
-	// SuiteTarget is the target as suite files write it.
-	SuiteTarget func(Target) suite.Target
+	// SuiteTarget is the target as suite files write it, secrets included.
+	SuiteTarget func(Target) (suite.Target, error)
 
 	// Command gives the request as a command line of the tool.
 	Command func(r Request, tool Tool) (string, error)
@@ -75,7 +75,7 @@ type Target struct {
 	Files   []string // .proto files, or descriptor sets
 	// Headers go with reflection and the watch of health, as with calls, in the
 	// place of those of the name that go with every call; their values are final.
-	// Only Connect is given them.
+	// Only Connect and SuiteTarget are given them.
 	Headers []Header
 }
 

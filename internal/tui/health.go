@@ -2,6 +2,7 @@ package tui
 
 import (
 	"context"
+	"slices"
 
 	tea "charm.land/bubbletea/v2"
 	"google.golang.org/grpc/codes"
@@ -98,9 +99,23 @@ func (m *Model) seen(s *status.Status) {
 // clock is the time of day.
 func (m *Model) clock() string { return m.now().Format("15:04:05") }
 
+// logHealth logs the state of a subject, unless that is its latest one in the log.
 func (m *Model) logHealth(subject, state string) {
+	if m.logged(subject) == state {
+		return
+	}
 	m.healthLog = append(m.healthLog, healthChange{m.clock(), subject, state})
 	if n := len(m.healthLog) - maxHealthLog; n > 0 {
 		m.healthLog = m.healthLog[n:]
 	}
+}
+
+// logged is the latest state of a subject in the log, "" for none.
+func (m *Model) logged(subject string) string {
+	for _, change := range slices.Backward(m.healthLog) {
+		if change.subject == subject {
+			return change.state
+		}
+	}
+	return ""
 }

@@ -102,11 +102,13 @@ func TestHealthOfServices(t *testing.T) {
 		of("chat.ChatService") <- h
 		s.see("chat.ChatService                          " + h.State)
 	}
-	var subjects []string
-	for _, change := range s.m.healthLog {
-		subjects = append(subjects, change.subject+" "+change.state)
+	log := func() (lines []string) {
+		for _, change := range s.m.healthLog {
+			lines = append(lines, change.subject+" "+change.state)
+		}
+		return lines
 	}
-	if diff := cmp.Diff([]string{"the server SERVING", "chat.ChatService NOT_SERVING"}, subjects); diff != "" {
+	if diff := cmp.Diff([]string{"the server SERVING", "chat.ChatService NOT_SERVING"}, log()); diff != "" {
 		t.Error(diff)
 	}
 	s.press("esc")
@@ -117,4 +119,18 @@ func TestHealthOfServices(t *testing.T) {
 	}
 	s.press("H")
 	s.see("05:06:07  chat.ChatService  NOT_SERVING")
+	of("chat.ChatService") <- serving // while nobody looked
+	s.until("the change", func() bool { return len(log()) == 3 })
+	s.press("esc")
+	for range s.m.tree.services {
+		<-ended
+	}
+	s.press("R")
+	<-ended
+	s.until("the server again", func() bool { return s.m.link.number == 2 && s.m.link.state == ready })
+	of("") <- serving
+	s.until("the server's health", func() bool { return s.m.link.number == 2 && s.m.link.told })
+	if diff := cmp.Diff([]string{"the server SERVING", "chat.ChatService NOT_SERVING", "chat.ChatService SERVING"}, log()); diff != "" {
+		t.Errorf("after a reconnect (-want +got):\n%s", diff)
+	}
 }

@@ -103,14 +103,15 @@ func nextReport(ctx context.Context, s *serviceHealth, reports <-chan Health) te
 	}
 }
 
-// serviceChanged takes a state of a service. That the server is out of reach is a
-// change of the server's, not one of each of its services.
+// serviceChanged takes a state of a service. The first one is a change if the log has
+// another. That the server is out of reach is a change of the server's, not one of each
+// of its services.
 func (m *Model) serviceChanged(s *serviceHealth, h Health) {
 	s.Health, s.since = h, m.clock()
 	if !h.Reached {
 		return
 	}
-	if s.told != "" && s.told != h.State {
+	if s.told != h.State && (s.told != "" || m.logged(s.name) != "") {
 		m.logHealth(s.name, h.State)
 	}
 	s.told = h.State

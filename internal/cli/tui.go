@@ -163,13 +163,15 @@ func (o *tuiOptions) open(ctx context.Context, t tui.Target) (*tui.Session, erro
 	if err != nil {
 		return nil, err
 	}
-	session := &tui.Session{Conn: conn, Transport: o.transport(t.Address), Close: func() { _ = conn.Close() }}
+	session := &tui.Session{
+		Conn: conn, Transport: o.transport(t.Address), Health: c.watchHealth(o.program, conn),
+		Close: func() { _ = conn.Close() },
+	}
 	source, closeSource, err := s.source(ctx, o.program, c, conn)
 	if err != nil {
 		return session, err
 	}
 	session.Source = source
-	session.Health = c.watchHealth(o.program, conn)
 	session.Close = func() {
 		closeSource()
 		_ = conn.Close()

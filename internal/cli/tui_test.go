@@ -275,6 +275,22 @@ func TestTypedMetadataTakesThePlaceOfFlags(t *testing.T) {
 	}
 }
 
+// TestHealthWithoutASchema asks for the health of a server whose schema is not to be
+// had.
+func TestHealthWithoutASchema(t *testing.T) {
+	_, address := record(t)
+	o := &tuiOptions{program: &program{Streams: Streams{LookupEnv: func(string) (string, bool) { return "", false }}}}
+	o.plaintext = true
+	session, err := o.open(t.Context(), tui.Target{Address: address, Files: []string{filepath.Join(t.TempDir(), "none.protoset")}})
+	if session == nil || err == nil {
+		t.Fatalf("session %v, error %v", session, err)
+	}
+	defer session.Close()
+	if session.Health == nil {
+		t.Fatal("nobody can ask for the health")
+	}
+}
+
 func everythingBelow(t *testing.T, dir string, look func(path, text string)) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {

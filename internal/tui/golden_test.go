@@ -104,19 +104,20 @@ func TestStateFrames(t *testing.T) {
 		name    string
 		session *Session
 		err     error
+		hint    string
 	}{
-		{"refused", nil, errors.New("connect 127.0.0.1:50051: connection refused")},
+		{"refused", nil, errors.New("connect 127.0.0.1:50051: connection refused"), "start the server, or try another port"},
 		{"no-reflection", &Session{Transport: "plaintext", Close: func() {}},
-			fmt.Errorf("%w: %w", describe.ErrNoReflection, status.Error(codes.Unimplemented, "unknown service grpc.reflection.v1alpha.ServerReflection"))},
+			fmt.Errorf("%w: %w", describe.ErrNoReflection, status.Error(codes.Unimplemented, "unknown service grpc.reflection.v1alpha.ServerReflection")), ""},
 		{"credentials", &Session{Transport: "plaintext", Close: func() {}},
-			fmt.Errorf("reflection: %w", status.Error(codes.Unauthenticated, "who is there?"))},
+			fmt.Errorf("reflection: %w", status.Error(codes.Unauthenticated, "who is there?")), ""},
 		{"not-grpc", &Session{Transport: "plaintext", Close: func() {}},
-			fmt.Errorf("%w: %w", describe.ErrNoReflection, status.Error(codes.Unimplemented, "unexpected HTTP status code received from server: 404 (Not Found)"))},
+			fmt.Errorf("%w: %w", describe.ErrNoReflection, status.Error(codes.Unimplemented, "unexpected HTTP status code received from server: 404 (Not Found)")), ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			cfg := config(t, "127.0.0.1:50051")
 			cfg.Connect = func(context.Context, Target) (*Session, error) { return tc.session, tc.err }
-			cfg.Hint = func(error) string { return "start the server, or try another port" }
+			cfg.Hint = func(error) string { return tc.hint }
 			s := newTerminal(t, cfg, 80, 24)
 			s.until("the verdict", func() bool { return s.m.link.state != connecting })
 			s.look()

@@ -28,6 +28,7 @@ func (m *Model) barItems(at place) []barItem {
 		item := barItem{keyName(key), a.short}
 		switch {
 		case key == "" || slices.Contains(first, a.short):
+		case m.link.state == unaddressed && a.short == "schema files": // are a server's
 		case a.places == everywhere || a.places == outside:
 			general = append(general, item)
 		default:
@@ -62,6 +63,8 @@ func (m *Model) meaning(a *action) string {
 	switch {
 	case a.short == "back" && m.backCancels():
 		return "cancel"
+	case a.short == "open" && m.link.state == unaddressed:
+		return "connect to"
 	case a.short == "open" && m.link.state == failed:
 		return "try again"
 	case a.short == "open" && m.link.wantsCredentials():
@@ -90,6 +93,10 @@ func (m *Model) prominent(at place) []string {
 	}
 	switch at {
 	case inTree:
+		if m.link.state == unaddressed {
+			names = append(names, "open", "quit", "actions")
+			break
+		}
 		if m.link.state != ready && m.link.state != connecting {
 			names = append(names, "open", "reconnect", "connect to", "schema files", "quit", "metadata")
 			break

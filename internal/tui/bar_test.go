@@ -64,3 +64,19 @@ func TestPaletteGoesToThePlace(t *testing.T) {
 	s.press("enter")
 	s.see("> x-a: b")
 }
+
+// TestWithoutAServer holds that what is offered before there is a server can be done.
+func TestWithoutAServer(t *testing.T) {
+	s := newTerminal(t, config(t, ""), 80, 24)
+	s.press("esc")
+	lines := strings.Split(s.frame, "\n")
+	if bar := lines[len(lines)-1]; !strings.Contains(bar, "enter connect to") || !strings.Contains(bar, "? help") || strings.Contains(bar, "F schema files") {
+		t.Errorf("the bar is %s", bar)
+	}
+	s.press("F")
+	if s.m.overlay != nil || !strings.Contains(s.frame, "connect to a server first") {
+		t.Errorf("files are offered:\n%s", s.frame)
+	}
+	s.press("enter")
+	s.see("Connect to")
+}

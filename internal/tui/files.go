@@ -14,6 +14,10 @@ const maxFiles = 2000
 
 // pickFiles offers .proto files and descriptor sets, from the working directory.
 func (m *Model) pickFiles() tea.Cmd {
+	if m.link.state == unaddressed {
+		m.say("connect to a server first; its schema can be taken from files then")
+		return nil
+	}
 	dir, err := filepath.Abs(".")
 	if err != nil {
 		m.say(m.explain(err))

@@ -30,7 +30,7 @@ type foundMsg struct {
 func (m *Model) open() tea.Cmd {
 	r, ok := m.tree.selected()
 	switch {
-	case m.link.state == schemaless || m.link.state == failed:
+	case m.link.state == schemaless || m.link.state == failed || m.link.state == unaddressed:
 		return m.mend() // what is kept of requests is out of sight
 	case m.tree.typing && m.loading() && !m.tree.settled():
 		m.awaiting, m.typed = true, nil

@@ -21,7 +21,7 @@ func (m *Model) stateLines(width int) []string {
 	switch m.link.state {
 	case unaddressed:
 		say("No server yet.")
-		say("o  connect to one")
+		lines = append(lines, "enter  connect to one", "q  quit")
 	case connecting:
 		say("connecting to " + address + " …")
 		say("You can type ahead: / searches as soon as there is something to find.")
@@ -64,6 +64,8 @@ func (m *Model) hint() string {
 // mend is what enter does where there is no schema.
 func (m *Model) mend() tea.Cmd {
 	switch {
+	case m.link.state == unaddressed:
+		return m.askAddress()
 	case m.link.wantsCredentials() && len(m.headers.list) == 0:
 		return m.addHeader()
 	case m.link.wantsCredentials():

@@ -148,6 +148,7 @@ func TestTerminalRequestsRunAgain(t *testing.T) {
 	const secret = "hunter2 'quoted'"
 	for _, tc := range []struct{ name, method, script string }{
 		{"unary", "UnaryCall", `message {"payload":{"body":"aGVsbG8="},"responseSize":3,"fillUsername":true}` + "\nsend\n"},
+		{"dollars before a reference", "UnaryCall", `message {"responseStatus":{"message":"$${env.TWO}$$${env.TWO} $${b} ${'$'}"}}` + "\nsend\n"},
 		{"server stream", "StreamingOutputCall", `message {"responseParameters":[{"size":1},{"size":2,"intervalUs":3}],"payload":{"type":"COMPRESSABLE"}}` + "\nsend\nwait\n"},
 		{"client stream", "StreamingInputCall", "message {\"payload\":{\"body\":\"QQ==\"}}\nsend\nmessage {\"payload\":{}}\nsend\nmessage {}\nsend\nend\nwait\n"},
 		{"bidi stream", "FullDuplexCall", "message {\"responseParameters\":[{\"size\":7}]}\nsend\nmessage {\"responseStatus\":{\"message\":\"it's ${HOME} $x \\u202e\\\" end\"}}\nsend\nend\nwait\n"},
@@ -156,7 +157,7 @@ func TestTerminalRequestsRunAgain(t *testing.T) {
 			r, address := record(t)
 			dir := t.TempDir()
 			saved := filepath.Join(dir, "saved.yaml")
-			env := map[string]string{"XDG_STATE_HOME": dir}
+			env := map[string]string{"XDG_STATE_HOME": dir, "TWO": "2"}
 			code, out := runMain(env, "open "+tc.method+"\nmetadata authorization: Bearer "+secret+"\nmetadata x-trace: a b\n"+tc.script+"command\ncommand grpcurl\nsave again\nquit\n",
 				"tui", "--accessible", "--plaintext", "--save-file", saved, address)
 			want := r.take()

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/grpcx/grpcx/internal/describe"
+	"github.com/grpcx/grpcx/internal/suite"
 	"github.com/grpcx/grpcx/testserver"
 )
 
@@ -339,10 +340,18 @@ func TestStaleResultsAreDropped(t *testing.T) {
 func TestExpressionsOfSuites(t *testing.T) {
 	for in, want := range map[string]string{
 		"${env.A} ${b} $${c}": "${env.A} $${b} $$${c}", "plain $x": "plain $x",
+		"$$${env.A}${b}": "${'$'}${'$'}${env.A}$${b}", "${'$'}$${env.A}": "$${'$'}${'$'}${env.A}",
 	} {
-		if got := escapeExpressions(in); got != want {
+		got := escapeExpressions(in)
+		if got != want {
 			t.Errorf("%q, want %q", got, want)
 		}
+		if back := fromSuite(suite.Request{Expressions: true, Messages: []string{got}}).Messages[0]; back != in {
+			t.Errorf("%q is read back as %q", in, back)
+		}
+	}
+	if got := fromSuite(suite.Request{Messages: []string{"$${a}"}}).Messages[0]; got != "$${a}" {
+		t.Errorf("what holds no expression is read back as %q", got)
 	}
 	if got := fmt.Sprintln(variable("x-api-key"), variable("9"), variable("é")); got != "X_API_KEY _9 _\n" {
 		t.Error(got)

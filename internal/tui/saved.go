@@ -112,29 +112,39 @@ func suiteHeaders(headers []Header) []suite.Header {
 }
 
 func fromSuite(s suite.Request) Request {
+	plain := func(text string) string { return text }
+	if s.Expressions {
+		plain = strings.NewReplacer("$${", "${", literalDollar, "$").Replace
+	}
 	r := Request{Method: s.Method, Timeout: s.Timeout}
 	for _, h := range s.Metadata {
-		r.Headers = append(r.Headers, Header{h.Name, strings.ReplaceAll(h.Value, "$${", "${")})
+		r.Headers = append(r.Headers, Header{h.Name, plain(h.Value)})
 	}
 	for _, text := range s.Messages {
-		r.Messages = append(r.Messages, strings.ReplaceAll(text, "$${", "${"))
+		r.Messages = append(r.Messages, plain(text))
 	}
 	return r
 }
+
+// literalDollar is how a suite says $ where a bare one would escape what follows.
+const literalDollar = "${'$'}"
 
 // escapeExpressions escapes every ${ but those of references.
 func escapeExpressions(s string) string {
 	var b strings.Builder
 	for {
 		before, rest, found := strings.Cut(s, "${")
-		b.WriteString(before)
 		if !found {
+			b.WriteString(s)
 			return b.String()
 		}
-		if !strings.HasPrefix("${"+rest, referenceStart) {
-			b.WriteByte('$')
+		if strings.HasPrefix("${"+rest, referenceStart) {
+			text := strings.TrimRight(before, "$")
+			before = text + strings.Repeat(literalDollar, len(before)-len(text))
+		} else {
+			before += "$"
 		}
-		b.WriteString("${")
+		b.WriteString(before + "${")
 		s = rest
 	}
 }

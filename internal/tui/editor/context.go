@@ -76,3 +76,17 @@ func (c *context) covers(n *node, at place) bool {
 	}
 	return !at.less(n.from) && at.less(n.end())
 }
+
+// takesObject reports whether an object may be written at a place within another
+// value.
+func (m *Model) takesObject(at place) bool {
+	c, ok := m.context(at)
+	if !ok || c.in == 0 || c.isKey || c.want.message == nil || c.want.list {
+		return false
+	}
+	switch special(c.want.message) {
+	case "", "Any", "Struct", "Value":
+		return true
+	}
+	return false
+}

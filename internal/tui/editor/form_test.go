@@ -108,6 +108,27 @@ func TestPasteOverTheTemplate(t *testing.T) {
 	if got := m.Text(); !strings.Contains(got, "Ada{") {
 		t.Errorf("a message, after something was written: %s", got)
 	}
+	for _, c := range []struct{ name, at string }{
+		{"at the start", "{"}, {"at another value", `"age": `}, {"in a comment", `// "note"`}, {"at the end", "SIDE_SELL\n}"},
+	} {
+		m := newModel(t, "Tell", "")
+		before, _, ok := strings.Cut(m.Text(), c.at)
+		if !ok {
+			t.Fatalf("no %q in %s", c.at, m.Text())
+		}
+		m.buffer.moveTo(endOf(place{}, before+c.at))
+		m.Update(paste(message))
+		if got := m.Text(); got != message {
+			t.Errorf("a message %s: %s", c.name, got)
+		}
+	}
+	m = newModel(t, "Ask", "")
+	before, _, _ := strings.Cut(m.Text(), `"homes": [`)
+	m.buffer.moveTo(endOf(place{}, before+`"homes": [`))
+	m.Update(paste(`{"street": "x"}`))
+	if got := m.Text(); !strings.Contains(got, `"homes": [{"street": "x"}]`) {
+		t.Errorf("an element of a list: %s", got)
+	}
 }
 
 func TestFormFollowsTheText(t *testing.T) {

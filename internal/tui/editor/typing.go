@@ -163,7 +163,7 @@ func (m *Model) dedent(bracket string) tea.Cmd {
 }
 
 // paste inserts a text as it is. A whole message takes the place of a template
-// that nothing has been done to.
+// that nothing has been done to, unless it can be a value within that.
 func (m *Model) paste(s string) tea.Cmd {
 	m.note = ""
 	if m.form.shown {
@@ -172,7 +172,8 @@ func (m *Model) paste(s string) tea.Cmd {
 	m.closers = 0
 	m.buffer.past.open = false
 	from, to := m.buffer.at, m.buffer.at
-	if m.fresh == m.buffer.revision && from == m.firstValue(place{}) && strings.HasPrefix(strings.TrimSpace(s), "{") {
+	untouched := m.fresh == m.buffer.revision && (from == m.firstValue(place{}) || !m.takesObject(from))
+	if untouched && strings.HasPrefix(strings.TrimSpace(s), "{") {
 		from, to = place{}, m.buffer.end()
 	}
 	m.replace(from, to, strings.Join(split(s), "\n"))

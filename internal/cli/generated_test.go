@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -35,9 +36,9 @@ func generateFrom(t *testing.T, protoName string, prepare func(dir string)) (cod
 	if prepare != nil {
 		prepare(dir)
 	}
-	var errors bytes.Buffer
+	var output bytes.Buffer
 	args := []string{"gen", "ts", "--runtime", "none", "--protoset", filepath.Join(dir, "set.binpb"), "--out", filepath.Join(dir, "out", "gen")}
-	code = Main(args, Streams{In: &bytes.Buffer{}, Out: &errors, Err: &errors, LookupEnv: func(string) (string, bool) { return "", false }}, "")
+	code = Main(args, Streams{In: &bytes.Buffer{}, Out: &output, Err: &output, LookupEnv: func(string) (string, bool) { return "", false }}, "")
 	err = filepath.WalkDir(dir, func(p string, d fs.DirEntry, err error) error {
 		if err == nil && !d.IsDir() {
 			name, _ := filepath.Rel(dir, p)
@@ -48,7 +49,7 @@ func generateFrom(t *testing.T, protoName string, prepare func(dir string)) (cod
 	if err != nil {
 		t.Fatal(err)
 	}
-	return code, slices.DeleteFunc(files, func(name string) bool { return name == "set.binpb" }), errors.String()
+	return code, slices.DeleteFunc(files, func(name string) bool { return name == "set.binpb" }), output.String()
 }
 
 func TestGeneratedFilesStayBelowOut(t *testing.T) {
@@ -87,7 +88,37 @@ func TestGeneratedFilesStayBelowOut(t *testing.T) {
 	})
 }
 
-func TestReplacingIsAllOrNothing(t *testing.T) {
+// contents lists what is in a folder: files as "name: content", links as
+// "name -> target", and folders as "name/".
+func contents(t *testing.T, root *os.Root) (list []string) {
+	t.Helper()
+	err := fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case name == ".":
+		case d.IsDir():
+			list = append(list, name+"/")
+		case d.Type() == fs.ModeSymlink:
+			target, err := root.Readlink(name)
+			list = append(list, name+" -> "+target)
+			return err
+		default:
+			b, err := root.ReadFile(name)
+			list = append(list, name+": "+string(b))
+			return err
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+// generated returns a folder where a.ts was generated before.
+func generated(t *testing.T) *os.Root {
+	t.Helper()
 	root, err := os.OpenRoot(t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -96,45 +127,100 @@ func TestReplacingIsAllOrNothing(t *testing.T) {
 	if err := root.WriteFile("a.ts", []byte("old"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	changed := func(name string) fileChange {
-		return fileChange{File: codegen.File{Name: name, Content: "new"}, state: "changed"}
+	return root
+}
+
+func allChanged(names ...string) (changes []fileChange) {
+	for _, name := range names {
+		changes = append(changes, fileChange{File: codegen.File{Name: name, Content: "new"}, state: "changed"})
 	}
-	contents := func(want ...string) {
+	return changes
+}
+
+func TestReplacingIsAllOrNothing(t *testing.T) {
+	must := func(t *testing.T, err error) {
 		t.Helper()
-		var got []string
-		err := fs.WalkDir(root.FS(), ".", func(name string, d fs.DirEntry, err error) error {
-			if err == nil && !d.IsDir() {
-				var b []byte
-				b, err = root.ReadFile(name)
-				got = append(got, name+": "+string(b))
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, tc := range []struct {
+		name    string
+		prepare func(t *testing.T, root *os.Root)
+		replace []string
+		err     string
+	}{
+		{"a file that is to be a folder", nil, []string{"b.ts", "a.ts/c.ts"}, "a.ts is not a folder"},
+		{"a new file that is to be a folder", nil, []string{"b.ts", "a.ts", "a.ts/c.ts"}, ""},
+		{"a new folder that is to be a file", nil, []string{"a.ts/c.ts", "a.ts"}, "to this file system"},
+		{"names that are one to the file system", nil, []string{"a.ts", "a.ts"}, "to this file system"},
+		{"a link that leads nowhere", func(t *testing.T, root *os.Root) {
+			must(t, root.Symlink("nowhere", "z"))
+		}, []string{"a.ts", "b/c/d.ts", "z/e.ts"}, "z is not a folder"},
+		{"a folder in the last one's place", func(t *testing.T, root *os.Root) {
+			must(t, root.Symlink("nowhere", "link.ts"))
+			must(t, root.MkdirAll("z.ts/full", 0o700))
+		}, []string{"a.ts", "b/c/d.ts", "link.ts", "z.ts"}, "not a regular file"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			root := generated(t)
+			if tc.prepare != nil {
+				tc.prepare(t, root)
 			}
-			return err
+			before := contents(t, root)
+			if err := replace(root, allChanged(tc.replace...)); err == nil || !strings.Contains(err.Error(), tc.err) {
+				t.Errorf("error %v, want %q in it", err, tc.err)
+			}
+			if after := contents(t, root); !slices.Equal(after, before) {
+				t.Errorf("there is %q, want %q", after, before)
+			}
 		})
-		if err != nil || !slices.Equal(got, want) {
+	}
+	t.Run("a folder that is read-only, except to an administrator", func(t *testing.T) {
+		root := generated(t)
+		must(t, root.Mkdir("z", 0o700))
+		must(t, root.WriteFile("z/z.ts", []byte("old"), 0o600))
+		must(t, root.Chmod("z", 0o500))
+		want := []string{"a.ts: old", "z/", "z/z.ts: old"}
+		err := replace(root, allChanged("a.ts", "b/c.ts", "z/z.ts"))
+		if err == nil {
+			want = []string{"a.ts: new", "b/", "b/c.ts: new", "z/", "z/z.ts: new"}
+		}
+		if got := contents(t, root); !slices.Equal(got, want) {
 			t.Errorf("there is %q, want %q (%v)", got, want, err)
 		}
-	}
-
-	t.Run("a name with a file in its way", func(t *testing.T) {
-		if err := replace(root, []fileChange{changed("b.ts"), changed("a.ts"), changed("a.ts/c.ts")}); err == nil {
-			t.Error("no error")
-		}
-		if err := replace(root, []fileChange{changed("a.ts/c.ts"), changed("a.ts")}); err == nil {
-			t.Error("no error")
-		}
-		contents("a.ts: old")
-	})
-	t.Run("names that are one to the file system", func(t *testing.T) {
-		err := replace(root, []fileChange{changed("a.ts"), changed("a.ts")})
-		if err == nil || !strings.Contains(err.Error(), "to this file system") {
-			t.Errorf("error %v", err)
-		}
-		contents("a.ts: old")
+		must(t, root.Chmod("z", 0o700))
 	})
 	t.Run("nothing wrong", func(t *testing.T) {
-		if err := replace(root, []fileChange{changed("a.ts"), changed("b/c.ts")}); err != nil {
-			t.Error(err)
+		root := generated(t)
+		must(t, replace(root, allChanged("a.ts", "b/c.ts")))
+		if got, want := contents(t, root), []string{"a.ts: new", "b/", "b/c.ts: new"}; !slices.Equal(got, want) {
+			t.Errorf("there is %q, want %q", got, want)
 		}
-		contents("a.ts: new", "b/c.ts: new")
 	})
+}
+
+// What cannot be put back is kept, and the error says where.
+func TestReplacingLosesNothing(t *testing.T) {
+	root := generated(t)
+	r := &replacement{root: root, stage: "stage"}
+	for _, step := range []func(name, content string) error{r.prepare, r.swap} {
+		if err := step("a.ts", "new"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// A folder with something in it, which is neither removed nor replaced.
+	if err := errors.Join(root.Remove("a.ts"), root.MkdirAll("a.ts/full", 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	reason := errors.New("the reason")
+	err := r.rollBack(&fs.PathError{Op: "write", Path: "a.ts", Err: reason})
+	r.clear()
+	if !errors.Is(err, reason) || !strings.Contains(err.Error(), "are in stage: ") {
+		t.Errorf("error %v, want the reason and where the files are", err)
+	}
+	want := []string{"a.ts/", "a.ts/full/", "stage/", "stage/new/", "stage/old/", "stage/old/a.ts: old"}
+	if got := contents(t, root); !slices.Equal(got, want) {
+		t.Errorf("there is %q, want %q", got, want)
+	}
 }

@@ -61,3 +61,11 @@ func (c *lookedAtConn) QueryContext(ctx context.Context, query string, args []dr
 	}
 	return c.Conn.QueryContext(ctx, query, args)
 }
+
+// PrepareContext implements [driver.ConnPrepareContext].
+func (c *lookedAtConn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	if err := c.look(ctx); err != nil {
+		return nil, err
+	}
+	return c.Conn.PrepareContext(ctx, query)
+}

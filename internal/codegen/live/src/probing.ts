@@ -57,10 +57,9 @@ async function closing<T>(requests: AsyncIterable<T>, call: (requests: AsyncIter
 /** The client, and what to expect of its transport. */
 type Probe = ProbeClient & Quirks;
 
-/** Does something to a call when the server has it. */
+/** Does something to a call when the server has it, or cannot say so. */
 function onceBegun(probe: Probe, call: string, act: () => void): void {
-  // If it fails, the call hangs, and with it the case.
-  void probe.begun({ call }, patience).then(act);
+  void probe.begun({ call }, patience).then(act, act);
 }
 
 async function cancelled(probe: Probe, call: string): Promise<void> {

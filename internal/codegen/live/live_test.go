@@ -300,7 +300,7 @@ func runCases(t *testing.T, atLeast int, dir, program string, args ...string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "node", append([]string{program}, args...)...)
+	cmd := exec.CommandContext(ctx, "node", append([]string{"--expose-gc", program}, args...)...)
 	cmd.Dir = dir
 	cmd.WaitDelay = 10 * time.Second // for a browser that outlives its driver
 	var stderr bytes.Buffer

@@ -47,8 +47,9 @@ class GrpcJsCall {
     cancelled = false;
     /** Why it was cancelled, if there is a reason to tell. */
     failure;
+    /** Ends what next() waits for, and release() what send() does. */
     wake = () => { };
-    ended;
+    release = () => { };
     constructor(client, method, signal, timeoutMs, header, requests) {
         this.method = method;
         this.signal = signal;
@@ -63,14 +64,12 @@ class GrpcJsCall {
             });
             stream.on("status", (status) => (status.code === 0 ? resolve(this.head) : reject(this.error(status))));
         });
-        this.ended = new Promise((resolve) => {
-            stream.on("status", (status) => {
-                this.status = status;
-                append(this.trailer, status.metadata);
-                signal?.removeEventListener("abort", this.onAbort);
-                this.wake();
-                resolve();
-            });
+        stream.on("status", (status) => {
+            this.status = status;
+            append(this.trailer, status.metadata);
+            signal?.removeEventListener("abort", this.onAbort);
+            this.wake();
+            this.release();
         });
         if (signal?.aborted) {
             this.onAbort();
@@ -101,8 +100,10 @@ class GrpcJsCall {
                     return;
                 }
                 const bytes = toBinary(this.method.input, create(this.method.input, request.value));
-                const written = new Promise((resolve) => this.stream.write(bytes, resolve));
-                await Promise.race([written, this.ended]);
+                await new Promise((resolve) => {
+                    this.release = resolve;
+                    this.stream.write(bytes, () => resolve());
+                });
             }
         }
         catch (reason) {

@@ -67,8 +67,9 @@ class GrpcJsCall<I extends DescMessage, O extends DescMessage> implements AsyncI
   private cancelled = false;
   /** Why it was cancelled, if there is a reason to tell. */
   private failure: ConnectError | undefined;
+  /** Ends what next() waits for, and release() what send() does. */
   private wake: () => void = () => {};
-  private readonly ended: Promise<void>;
+  private release: () => void = () => {};
 
   constructor(client: Client, method: Method<I, O>, signal: AbortSignal | undefined, timeoutMs: number | undefined, header: ConstructorParameters<typeof Headers>[0], requests: AsyncIterable<MessageInitShape<I>>) {
     this.method = method;
@@ -90,14 +91,12 @@ class GrpcJsCall<I extends DescMessage, O extends DescMessage> implements AsyncI
       });
       stream.on("status", (status) => (status.code === 0 ? resolve(this.head) : reject(this.error(status))));
     });
-    this.ended = new Promise((resolve) => {
-      stream.on("status", (status) => {
-        this.status = status;
-        append(this.trailer, status.metadata);
-        signal?.removeEventListener("abort", this.onAbort);
-        this.wake();
-        resolve();
-      });
+    stream.on("status", (status) => {
+      this.status = status;
+      append(this.trailer, status.metadata);
+      signal?.removeEventListener("abort", this.onAbort);
+      this.wake();
+      this.release();
     });
     if (signal?.aborted) {
       this.onAbort();
@@ -131,8 +130,10 @@ class GrpcJsCall<I extends DescMessage, O extends DescMessage> implements AsyncI
           return;
         }
         const bytes = toBinary(this.method.input, create(this.method.input, request.value));
-        const written = new Promise((resolve) => this.stream.write(bytes, resolve));
-        await Promise.race([written, this.ended]);
+        await new Promise<void>((resolve) => {
+          this.release = resolve;
+          this.stream.write(bytes, () => resolve());
+        });
       }
     } catch (reason) {
       this.cancel(ConnectError.from(reason, Code.Internal));

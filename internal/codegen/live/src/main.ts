@@ -2,6 +2,7 @@ import type { Transport } from "@connectrpc/connect";
 import { run, type Case } from "./cases";
 import { fieldCases } from "./fields";
 import { killedCases } from "./killed";
+import { memoryCases } from "./memory";
 import { nameCases, nameRequestCases } from "./names";
 import { probeCases, probeRequestCases, type Quirks } from "./probing";
 import { referenceCases, requestStreamCases } from "./reference";
@@ -23,6 +24,7 @@ export async function main(connect: (address: string) => Transport, reference: s
     ...fieldCases(toProbe),
     ...probeCases(toProbe, quirks),
     ...probeRequestCases(toProbe, quirks),
+    ...memoryCases(toProbe),
     ...nameCases(toProbe),
     ...nameRequestCases(toProbe),
     ...killedCases(connect(victim), kill),

@@ -113,7 +113,11 @@ export function bidiStreaming<I extends DescMessage, O extends DescMessage>(
  * stream, and with it the process, until all responses were read. It may also keep
  * that of a call that the server ended while a request was being written:
  *
- *     createGrpcTransport({ baseUrl, sessionManager: cancelling(new Http2SessionManager(baseUrl)) })
+ *     const manager = new Http2SessionManager(baseUrl, {}, { maxSessionMemory: Number.MAX_SAFE_INTEGER });
+ *     createGrpcTransport({ baseUrl, sessionManager: cancelling(manager) })
+ *
+ * Without that limit, a connection takes no more calls when it has broken off 10 MB
+ * of requests: Node counts them as memory in use until the connection is closed.
  */
 export function cancelling<M extends { request(...args: never[]): Promise<ResettableStream> }>(manager: M): M {
   const request: (...args: never[]) => Promise<ResettableStream> = manager.request.bind(manager);

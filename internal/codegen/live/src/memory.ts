@@ -1,6 +1,7 @@
-import type { Transport } from "@connectrpc/connect";
+import { Code, type Transport } from "@connectrpc/connect";
 import { createProbeClient } from "./api";
-import { equal, ok, type Case } from "./cases";
+import { equal, ok, rejects, unique, type Case } from "./cases";
+import { onceBegun, patience } from "./probing";
 
 /** How much more memory may be in use after many requests, in bytes. */
 const leeway = 10_000_000;
@@ -9,6 +10,32 @@ const leeway = 10_000_000;
 export function memoryCases(transport: Transport): Case[] {
   const probe = createProbeClient(transport);
   return [
+    ["large requests, each cancelled on its way", async () => {
+      const message = "x".repeat(20_000_000); // more than any window of HTTP/2
+      for (let i = 0; i < 5; i++) {
+        const call = unique("large");
+        const controller = new AbortController();
+        async function* requests() {
+          yield { call, hang: true };
+          onceBegun(probe, call, () => controller.abort());
+          yield { message };
+        }
+        await rejects(Code.Canceled, probe.up(requests(), { signal: controller.signal }));
+      }
+      equal((await probe.unary({}, patience)).number, 1);
+    }],
+    ["large requests, each after the answer", async () => {
+      const message = "x".repeat(1_000_000);
+      async function* requests() {
+        for (;;) {
+          yield { message, enough: true };
+        }
+      }
+      for (let i = 0; i < 40; i++) {
+        equal((await probe.up(requests(), patience)).orders, 1);
+      }
+      equal((await probe.unary({}, patience)).number, 1);
+    }],
     ["many requests of a call", async () => {
       const [most, step] = [100_000, 10_000];
       const heap: number[] = [];

@@ -12,7 +12,7 @@ import { main } from "./main";
 
 const [kind = "", reference = "", probe = "", victim = "", control = "", ca = ""] = process.argv.slice(2);
 const transport = (baseUrl: string) => {
-  const sessionManager = cancelling(new Http2SessionManager(baseUrl, {}, ca ? { ca: readFileSync(ca) } : {}));
+  const sessionManager = cancelling(new Http2SessionManager(baseUrl, {}, { maxSessionMemory: Number.MAX_SAFE_INTEGER, ...(ca ? { ca: readFileSync(ca) } : {}) }));
   const options = { baseUrl, sessionManager };
   switch (kind) {
     case "grpc":

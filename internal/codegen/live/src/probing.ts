@@ -7,7 +7,8 @@ type Orders = Requests<Partial<Omit<Order, "$typeName" | "$unknown">>>;
 /** What calls of all kinds do alike: make one that hangs, with these options. */
 type Hanging = (call: string, options: CallOptions) => Promise<unknown>;
 
-const patience: CallOptions = { timeoutMs: 60_000 };
+/** For calls that the cases need to go on. */
+export const patience: CallOptions = { timeoutMs: 60_000 };
 
 /** What some transports do that calls do not expect. */
 export interface Quirks {
@@ -58,7 +59,7 @@ async function closing<T>(requests: AsyncIterable<T>, call: (requests: AsyncIter
 type Probe = ProbeClient & Quirks;
 
 /** Does something to a call when the server has it, or cannot say so. */
-function onceBegun(probe: Probe, call: string, act: () => void): void {
+export function onceBegun(probe: ProbeClient, call: string, act: () => void): void {
   void probe.begun({ call }, patience).then(act, act);
 }
 

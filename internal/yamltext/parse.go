@@ -38,14 +38,16 @@ func Parse(text []byte, maxDepth int) (root *yaml.Node, err error) {
 	if at := invalid(text); at >= 0 {
 		return nil, errorAt(text, at, "not UTF-8")
 	}
-	m := masked(text)
+	m, err := masked(text)
+	if err != nil {
+		return nil, err
+	}
 	root, anchored, err := load(m.text, maxDepth)
 	if err != nil {
 		return nil, syntaxError(m.text, maxDepth, err)
 	}
-	if root != nil && (anchored || m.any) {
-		f := finisher{mask: m, lines: lineStarts(text)}
-		f.finish(root)
+	if root != nil && (anchored || m.shown != nil) {
+		newFinisher(m).finish(root)
 	}
 	return root, nil
 }

@@ -100,6 +100,11 @@ func TestPlaces(t *testing.T) {
 		{"surrogate pairs", `{a: "\ud83d\uDE00.", 'b': '\ud83d\ude00', c: \ud83d\ude00}`, `1:1 (1:2 "a") (1:5 "😀.") (1:22 "b") (1:27 "\\ud83d\\ude00") (1:43 "c") (1:46 "\\ud83d\\ude00")`},
 		{"escaped backslash before a pair", `"\\ud83d\\ude00"`, `1:1 "\\ud83d\\ude00"`},
 		{"the mask itself", "a: \"\uFDD3\\u00e9\"\n", `1:1 (1:1 "a") (1:4 "\ufdd3é")`},
+		{"the mask itself, and what is masked", "a: \"\uFDD3\u0085\\uFDD0\\ud83d\\ude00\"\n", `1:1 (1:1 "a") (1:4 "\ufdd3\u0085\ufdd0😀")`},
+		{"characters like the mask", "a: x\u2028b\nc: \u0085﷽\n", `1:1 (1:1 "a") (1:4 "x\u2028b") (2:1 "c") (2:4 "\u0085﷽")`},
+		{"anchors after what is masked", "a: \u0085\u2028\nb: \u0085\nc: &x d\n", `1:1 (1:1 "a") (1:4 "\u0085\u2028") (2:1 "b") (2:4 "\u0085") (3:1 "c") (3:7 "d")`},
+		{"versions of documents", "%YAML 1.2\n---\na: |\n .\n... # x\n# y\n%YAML 1.2\n---\n", `3:1 (3:1 "a") (3:4 ".\n")`},
+		{"version, where there are no directives", "---\n%YAML 1.2\n", ``},
 		{"version", "%YAML 1.2 # x\n---\na: %YAML 1.2\n", ``},
 		{"version of a document", "# x\n%YAML 1.2\n---\na: 1.2\n", `4:1 (4:1 "a") (4:4 "1.2")`},
 		{"text that looks like a version", "a: |\n %YAML 1.2\n", `1:1 (1:1 "a") (1:4 "%YAML 1.2\n")`},
@@ -122,6 +127,35 @@ func TestPlaces(t *testing.T) {
 				t.Errorf("got %v\n%s, want\n%s", err, got, tc.want)
 			}
 		})
+	}
+}
+
+// A text of the largest size that is read, with all of its anchors in one line: a time
+// that grows with the square of the size is more than the test has.
+func TestAnchorsInOneLine(t *testing.T) {
+	item := ",&a é"
+	n := 4 << 20 / len(item)
+	root, err := Parse([]byte("x: [&a é"+strings.Repeat(item, n-1)+"]"), 100)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, item := range root.Content[1].Content {
+		if item.Line != 1 || item.Column != 8+5*i || item.Value != "é" {
+			t.Fatalf("item %d is %q at %d:%d", i, item.Value, item.Line, item.Column)
+		}
+	}
+}
+
+func TestMoreNoncharactersThanCanBeHidden(t *testing.T) {
+	var all strings.Builder
+	for r := '\uFDD0'; r <= '\uFDEF'; r++ {
+		all.WriteRune(r)
+	}
+	if root, err := Parse([]byte("a: "+all.String()), 100); err != nil || root.Content[1].Value != all.String() {
+		t.Errorf("without anything to hide: %s, %v", outline(root), err)
+	}
+	if root, err := Parse([]byte("a: \u2028"+all.String()), 100); err == nil {
+		t.Errorf("want an error, got %s", outline(root))
 	}
 }
 

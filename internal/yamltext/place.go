@@ -53,36 +53,62 @@ func from(text []byte, starts []int, line, column int) []byte {
 		return nil
 	}
 	rest := text[starts[line-1]:]
-	for ; column > 1 && len(rest) > 0; column-- {
-		_, size := utf8.DecodeRune(rest)
-		rest = rest[size:]
+	return rest[prefix(rest, column-1):]
+}
+
+// prefix is the length of the first n characters of text, or of all.
+func prefix(text []byte, n int) int {
+	at := 0
+	for ; n > 0 && at < len(text); n-- {
+		_, size := utf8.DecodeRune(text[at:])
+		at += size
 	}
-	return rest
+	return at
 }
 
 // finisher makes of the parser's nodes those that Parse promises.
 type finisher struct {
 	mask
 	lines []int // see lineStarts
+	// The place that was looked at last, and its offset. Nodes are looked at in the
+	// order of the text, so that a long line is gone through once.
+	line, column, at int
 }
 
+// newFinisher is for the nodes of m's text.
+func newFinisher(m mask) *finisher { return &finisher{mask: m, lines: lineStarts(m.text)} }
+
 func (f *finisher) finish(n *yaml.Node) {
+	f.unmask(n)
+	blockMap := n.Kind == yaml.MappingNode && n.Style == 0 && len(n.Content) > 0
+	anchored := n.Anchor != "" && (n.Kind != yaml.ScalarNode || n.Style != 0 || n.Value != "")
+	if anchored && !blockMap {
+		f.passAnchor(n)
+	}
 	for _, child := range n.Content {
 		f.finish(child)
 	}
-	f.unmask(n)
-	switch {
-	case n.Anchor == "" || n.Kind == yaml.ScalarNode && n.Style == 0 && n.Value == "":
-	case n.Kind == yaml.MappingNode && n.Style == 0 && len(n.Content) > 0:
+	if anchored && blockMap {
 		n.Line, n.Column = n.Content[0].Line, n.Content[0].Column
-	default:
-		f.passAnchor(n)
 	}
+}
+
+// from is what the text has from a place on, nothing from one that it does not have.
+func (f *finisher) from(line, column int) []byte {
+	if line < 1 || line > len(f.lines) {
+		return nil
+	}
+	if line != f.line || column < f.column {
+		f.line, f.column, f.at = line, 1, f.lines[line-1]
+	}
+	f.at += prefix(f.text[f.at:], column-f.column)
+	f.column = column
+	return f.text[f.at:]
 }
 
 // passAnchor moves the place of n past an anchor, and what is between that and n.
 func (f *finisher) passAnchor(n *yaml.Node) {
-	rest := from(f.text, f.lines, n.Line, n.Column)
+	rest := f.from(n.Line, n.Column)
 	if len(rest) == 0 || rest[0] != '&' {
 		return
 	}

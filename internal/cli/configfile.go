@@ -109,7 +109,7 @@ func (f *configFile) entries(content string) ([]*yaml.Node, error) {
 		if head, _, ok := strings.Cut(before, "&"+n.Anchor); ok && n.Anchor != "" {
 			n.Column = utf8.RuneCountInString(head) + 1
 		}
-		return nil, f.errorf(n, 0, "anchors, aliases and tags are not for this file")
+		return nil, f.errorAt(n.Line, n.Column, 0, "anchors, aliases and tags are not for this file")
 	}
 	if root.Kind != yaml.MappingNode {
 		return nil, f.errorf(root, 0, "want settings, NAME: VALUE")
@@ -167,8 +167,8 @@ func (f *configFile) invalid(s *setting, n *yaml.Node, err error) error {
 	offset, reason := 0, err.Error()
 	if e, ok := errors.AsType[*message.Error](err); ok {
 		reason = e.Msg
-		if before, _, ok := strings.Cut(f.rest(n.Line, n.Column), n.Value); ok {
-			offset = utf8.RuneCountInString(before) + utf8.RuneCountInString(n.Value[:min(int(e.Offset), len(n.Value))])
+		if quote, ok := f.verbatim(n); ok {
+			offset = quote + utf8.RuneCountInString(n.Value[:min(int(e.Offset), len(n.Value))])
 		}
 	}
 	return f.errorf(n, offset, "%s: %s", s.name, reason)
@@ -187,20 +187,24 @@ func (f *configFile) rest(line, column int) string {
 	return string(runes[min(max(column-1, 0), len(runes)):])
 }
 
-// errorf is an error about what stands characters after the beginning of n. The
-// line is shown up to the end of n: what is after an unknown key may be a secret.
-func (f *configFile) errorf(n *yaml.Node, after int, format string, args ...any) *message.Error {
+// verbatim tells a scalar that stands in its line as it is, and how many characters
+// the quote before it has, 0 or 1.
+func (f *configFile) verbatim(n *yaml.Node) (quote int, ok bool) {
 	rest := f.rest(n.Line, n.Column)
+	if n.Style&(yaml.SingleQuotedStyle|yaml.DoubleQuotedStyle) != 0 && rest != "" {
+		quote = 1
+	}
+	block := n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0
+	return quote, n.Kind == yaml.ScalarNode && !block && strings.HasPrefix(rest[quote:], n.Value)
+}
+
+// errorf is an error about what stands characters after the beginning of n. The
+// line is shown up to the end of n, or to its first character if n is written in
+// other words: what is after an unknown key may be a secret.
+func (f *configFile) errorf(n *yaml.Node, after int, format string, args ...any) *message.Error {
 	width := 1
-	switch {
-	case n.Kind != yaml.ScalarNode || n.Style&(yaml.LiteralStyle|yaml.FoldedStyle) != 0:
-	case strings.HasPrefix(rest, n.Value):
-		width = utf8.RuneCountInString(n.Value)
-	default: // in quotes, or on several lines
-		if before, _, ok := strings.Cut(rest, n.Value); ok {
-			rest = before + n.Value + "'"
-		}
-		width = utf8.RuneCountInString(rest)
+	if quote, ok := f.verbatim(n); ok {
+		width = quote + utf8.RuneCountInString(n.Value) + quote
 	}
 	return f.errorAt(n.Line, n.Column+after, max(width-after, 0), format, args...)
 }

@@ -9,10 +9,6 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
-
-	"go.yaml.in/yaml/v4"
-
-	"github.com/grpcx/grpcx/internal/yamltext"
 )
 
 // A Request is a call that a suite file keeps: a test of one call.
@@ -256,64 +252,4 @@ func (r *Request) yaml(target Target) string {
 		w.value(0, "data", []byte(r.Messages[0]))
 	}
 	return string(w.out)
-}
-
-// insertTest puts a test at the end of the list of tests.
-func insertTest(text []byte, test string) ([]byte, error) {
-	lines := strings.SplitAfter(string(text), "\n")
-	if last := len(lines) - 1; lines[last] != "" {
-		lines[last] += "\n"
-	} else {
-		lines = lines[:last]
-	}
-	root, err := yamltext.Parse([]byte(strings.Join(lines, "")), maxDepth)
-	if err != nil {
-		return nil, fmt.Errorf("parse: %w", err)
-	}
-	at, indent := len(lines), 2
-	found := false
-	for i := 0; root != nil && root.Kind == yaml.MappingNode && i < len(root.Content); i += 2 {
-		key, tests := root.Content[i], root.Content[i+1]
-		if found { // the key after tests
-			at = key.Line - 1
-			break
-		}
-		if key.Value != "tests" {
-			continue
-		}
-		found = true
-		switch {
-		case tests.Kind != yaml.SequenceNode:
-		case tests.Style&yaml.FlowStyle == 0:
-			indent = tests.Column - 1
-		case len(tests.Content) > 0:
-			return nil, errors.New("its tests are written in [ ]: write them as a list of lines")
-		default:
-			lines[key.Line-1] = "tests:\n"
-		}
-	}
-	if !found {
-		lines = append(lines, "tests:\n")
-		at = len(lines)
-	}
-	// Comments before the next key are that key's.
-	for at > 0 && (strings.TrimSpace(lines[at-1]) == "" || isOuterComment(lines[at-1], indent)) {
-		at--
-	}
-	margin := strings.Repeat(" ", indent)
-	var b strings.Builder
-	for i, l := range strings.SplitAfter(strings.TrimSuffix(test, "\n"), "\n") {
-		if i == 0 {
-			b.WriteString(margin + "- " + l)
-		} else {
-			b.WriteString(margin + "  " + l)
-		}
-	}
-	b.WriteByte('\n')
-	return []byte(strings.Join(lines[:at], "") + b.String() + strings.Join(lines[at:], "")), nil
-}
-
-func isOuterComment(line string, indent int) bool {
-	rest := strings.TrimLeft(line, " ")
-	return strings.HasPrefix(rest, "#") && len(line)-len(rest) <= indent
 }

@@ -87,6 +87,13 @@ func TestAppendKeepsTheFile(t *testing.T) {
 		{"dashes at the margin", "version: 1\ntarget: h:1\ntests:\n- name: a\n  call: S/M\n", ""},
 		{"no tests", "version: 1\ntarget: h:1\n", ""},
 		{"tests without any", "version: 1\ntarget: h:1\ntests:\n", ""},
+		{"line breaks that a literal keeps", "version: 1\ntarget: h:1\ntests:\n  - name: a\n    call: S/M\n    data:\n      name: |+\n        x\n\n\n# of teardown\n\nteardown:\n  - call: S/M\n", "# of teardown\n\nteardown:\n  - call: S/M\n"},
+		{"line breaks that are all of a folded one", "version: 1\ntarget: h:1\ntests:\n  - name: a\n    call: S/M\n    data:\n      name: >+\n\n", ""},
+		{"a literal that keeps no line breaks", "version: 1\ntarget: h:1\ntests:\n  - name: a\n    call: S/M\n    data:\n      name: |\n        x\n\n\n", "\n\n"},
+		{"blanks that a literal ends in", "version: 1\ntarget: h:1\ntests:\n  - name: a\n    call: S/M\n    data:\n      name: |\n        x\n          \n", ""},
+		{"the end of the document", "\uFEFF---\nversion: 1\ntarget: h:1\ntests:\n  - name: a\n    call: S/M\n\n... # end\n# after\n", "\n... # end\n# after\n"},
+		{"no tests, and the end of the document", "version: 1\ntarget: h:1\n...\n", "...\n"},
+		{"an empty document after", "version: 1\ntarget: h:1\ntests:\n  - name: a\n    call: S/M\n---\n", "---\n"},
 		{"no line break at the end", "version: 1\ntarget: h:1\ntests:\n  - name: a\n    call: S/M", ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
@@ -98,7 +105,10 @@ func TestAppendKeepsTheFile(t *testing.T) {
 			if strings.Contains(tc.before, "\n- ") {
 				indent = ""
 			}
-			before := strings.TrimSuffix(strings.TrimSuffix(tc.before, tc.after), "\n") + "\n"
+			before := strings.TrimSuffix(tc.before, tc.after)
+			if !strings.HasSuffix(before, "\n") {
+				before += "\n"
+			}
 			if !strings.Contains(before, "tests:") {
 				before += "tests:\n"
 			}
@@ -107,9 +117,25 @@ func TestAppendKeepsTheFile(t *testing.T) {
 			}
 		})
 	}
-	t.Run("tests in brackets", func(t *testing.T) {
-		if _, err := Append([]byte("version: 1\ntarget: h:1\ntests: [{name: a, call: S/M}]\n"), r); err == nil {
-			t.Error("want an error")
+}
+
+func TestAppendToAnEmptyList(t *testing.T) {
+	const test = "  - name: new\n    call: S/M\n"
+	for before, after := range map[string]string{
+		"tests: [] # keep me\nversion: 1\ntarget: h:1\n":                "tests: # keep me\n" + test + "version: 1\ntarget: h:1\n",
+		"version: 1\ntarget: h:1\ntests: [ ]# no comment":               "",
+		"version: 1\ntarget: h:1\ntests: [ ]":                           "version: 1\ntarget: h:1\ntests:\n" + test,
+		"\uFEFF\"tests\" : &x [] # é\nversion: 1\ntarget: h:1\n":        "\uFEFF\"tests\" : &x # é\n" + test + "version: 1\ntarget: h:1\n",
+		"version: 1\ntarget: h:1\ntests:\n  [] # []\n":                  "version: 1\ntarget: h:1\ntests:\n" + test + " # []\n",
+		"version: 1\ntarget: h:1\ntests: [\n]\n":                        "",
+		"version: 1\ntarget: h:1\ntests: [ # ]\n]\n":                    "",
+		"{version: 1, target: h:1, tests: []}\n":                        "",
+		"{version: 1, target: h:1,\ntests: []\n}\n":                     "",
+		"version: 1\ntarget: h:1\ntests: [{name: a, call: S/M}] # []\n": "",
+	} {
+		got, err := Append([]byte(before), Request{Name: "new", Method: "S/M", Target: Target{Address: "h:1"}})
+		if string(got) != after || (err != nil) != (after == "") {
+			t.Errorf("%q becomes %q and %v, want %q", before, got, err, after)
 		}
-	})
+	}
 }

@@ -50,6 +50,7 @@ type Config struct {
 	Options []grpc.DialOption
 
 	probeTime time.Duration // 0 means defaultProbeTime
+	lastTime  time.Duration // of the last question; 0 means what the others leave of probes
 }
 
 // Conn is a connection that calls can be made on. Its owner closes it.

@@ -247,7 +247,8 @@ func TestDialNamesWhatIsWrong(t *testing.T) {
 }
 
 // lateListener accepts nothing before three connections wait: the one that is to
-// last, and the two that ask what the server speaks.
+// last, and the two that ask what the server speaks. Between the first that it
+// accepts and the others is more time than the questions have together.
 type lateListener struct {
 	net.Listener
 	waiting []net.Conn
@@ -263,6 +264,9 @@ func (l *lateListener) Accept() (net.Conn, error) {
 	}
 	if len(l.waiting) == 0 {
 		return l.Listener.Accept()
+	}
+	if len(l.waiting) == 2 {
+		<-time.After(dial.Probes)
 	}
 	conn := l.waiting[len(l.waiting)-1] // the last question is answered first
 	l.waiting = l.waiting[:len(l.waiting)-1]
@@ -289,7 +293,7 @@ func TestDialWaitsForAServerThatBeginsLate(t *testing.T) {
 			l := &lateListener{Listener: listen(t, "tcp", "127.0.0.1:0")}
 			served := make(chan error, 1)
 			go func() { served <- server.Serve(l) }()
-			cc, err := dial.Dial(t.Context(), dial.Config{Address: l.Addr().String(), TLS: tc.client, ConnectTimeout: time.Minute})
+			cc, err := dial.Dial(t.Context(), dial.PatientAtLast(dial.Config{Address: l.Addr().String(), TLS: tc.client, ConnectTimeout: time.Minute}))
 			if err != nil {
 				t.Error(err)
 			} else {

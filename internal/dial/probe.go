@@ -26,8 +26,11 @@ const (
 	// silence is how long a server may leave a handshake unanswered before
 	// it is asked what it speaks.
 	silence = 400 * time.Millisecond
-	// defaultProbeTime bounds each question, so that a wrong guess about TLS is
-	// named within a second.
+	// probes bounds the questions together, so that a wrong guess is named within a
+	// second; an answer in HTTP/1.1 that takes its time may add to it. The last
+	// question has what the others leave of it, and no less than each of them.
+	probes = time.Second - silence
+	// defaultProbeTime bounds each question but the last.
 	defaultProbeTime = 250 * time.Millisecond
 )
 
@@ -82,18 +85,23 @@ func (d *dialer) probe(ctx context.Context) protocol {
 	if d.plaintext {
 		wanted, asked, other = protocolHTTP2, helloHTTP2, helloTLS
 	}
-	p := d.ask(ctx, other)
+	begun, limit := time.Now(), cmp.Or(d.cfg.probeTime, defaultProbeTime)
+	p := d.ask(ctx, limit, other)
 	if p == protocolUnknown {
-		p = d.ask(ctx, helloHTTP1)
+		p = d.ask(ctx, limit, helloHTTP1)
 	}
-	if p == protocolHTTP1 && d.ask(ctx, asked) == wanted {
+	if p != protocolHTTP1 {
+		return p
+	}
+	limit = cmp.Or(d.cfg.lastTime, max(limit, probes-time.Since(begun)))
+	if d.ask(ctx, limit, asked) == wanted {
 		return wanted
 	}
 	return p
 }
 
-func (d *dialer) ask(ctx context.Context, hello func(context.Context, net.Conn)) protocol {
-	ctx, cancel := context.WithTimeout(ctx, cmp.Or(d.cfg.probeTime, defaultProbeTime))
+func (d *dialer) ask(ctx context.Context, limit time.Duration, hello func(context.Context, net.Conn)) protocol {
+	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	network, addr := "tcp", d.address.host
 	if d.address.unix != "" {

@@ -106,8 +106,9 @@ func (m *Model) Call() *traffic.Call { return m.call }
 // Snapshot is the call as it is shown.
 func (m *Model) Snapshot() traffic.Snapshot { return m.snap }
 
-// What comes faster than can be read is shown this often: a terminal that is drawn
-// anew at each tick costs its connection more than it tells its reader.
+// What comes faster than can be read is shown this often, but for what comes first: a
+// terminal that is drawn anew at each tick costs its connection more than it tells its
+// reader.
 const (
 	fastRate    = 50 // messages a second
 	fastRefresh = 120 * time.Millisecond
@@ -121,7 +122,7 @@ func (m *Model) Tick() bool {
 	}
 	s := m.call.Snapshot()
 	same := s.State == m.snap.State && s.Recording == m.snap.Recording
-	if same && s.Rate > fastRate && s.Elapsed-m.snap.Elapsed < fastRefresh {
+	if same && m.snap.Received > 0 && s.Rate > fastRate && s.Elapsed-m.snap.Elapsed < fastRefresh {
 		return true
 	}
 	m.take(s)

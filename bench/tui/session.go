@@ -13,9 +13,8 @@ import (
 const (
 	keyUp         = "\x1b[A"
 	keyEnter      = "\r"
-	keySend       = "\x13"      // ctrl+s
-	keyCancel     = "\x03"      // ctrl+c
-	keyTextEnd    = "\x1b[1;5F" // ctrl+end
+	keySend       = "\x13" // ctrl+s
+	keyCancel     = "\x03" // ctrl+c
 	keyBackspace  = "\x7f"
 	keyPaneNext   = "\t"
 	keyPaneBefore = "\x1b[Z" // shift+tab
@@ -258,11 +257,11 @@ func (b *bench) written(ctx context.Context, t *terminal) error {
 	if err := pick(ctx, t, "Talk"); err != nil {
 		return err
 	}
-	more := strings.Repeat(`{"symbol": "GRPX"}`+"\n", longBody)
-	if _, err := t.press(keyTextEnd + pasteStart + "\n" + more + pasteEnd); err != nil {
+	body := strings.Repeat(`{"symbol": "GRPX"}`+"\n", longBody)
+	if _, err := t.press(pasteStart + body + pasteEnd); err != nil {
 		return err
 	}
-	if _, err := t.untilText(ctx, fmt.Sprintf("✓ valid, %d messages", longBody+1)); err != nil {
+	if _, err := t.untilText(ctx, fmt.Sprintf("✓ valid, %d messages", longBody)); err != nil {
 		return err
 	}
 	var wrong, right times

@@ -40,6 +40,7 @@ func TestKeysAreBoundOnce(t *testing.T) {
 func TestEveryActionIsEverywhere(t *testing.T) {
 	m := newModel(t.Context(), Config{})
 	defer m.close()
+	m.link.state = connecting // without a server not all can be done
 	help := ansi.Strip(strings.Join(helpLines(m, 200), "\n"))
 	m.showPalette()
 	palette := m.overlay.(*chooser)

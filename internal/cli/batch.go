@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 
+	"github.com/grpcx/grpcx/internal/pipe"
 	"github.com/grpcx/grpcx/internal/stream"
 )
 
@@ -120,27 +121,14 @@ func readAhead(in *input) (requests, error) {
 // maxReadAhead is how many bytes of input are read before the first call.
 const maxReadAhead = 16 << 20
 
-// next reads the nth request, from 0, and gives up when ctx ends. No request
-// at all is one empty request.
+// next reads the nth request, from 0, until ctx ends. No request at all is one
+// empty request.
 func next(ctx context.Context, in requests, n int) ([]byte, error) {
-	type read struct {
-		request []byte
-		err     error
+	request, err := pipe.Within(ctx, in.Next)
+	if n == 0 && errors.Is(err, io.EOF) {
+		return []byte{}, nil
 	}
-	done := make(chan read, 1)
-	go func() {
-		request, err := in.Next()
-		done <- read{request, err}
-	}()
-	select {
-	case r := <-done:
-		if n == 0 && errors.Is(r.err, io.EOF) {
-			return []byte{}, nil
-		}
-		return r.request, r.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
-	}
+	return request, err
 }
 
 func isStatus(err error) bool {

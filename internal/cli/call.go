@@ -139,12 +139,12 @@ func (o *callOptions) run(ctx context.Context) (err error) {
 	if err := o.check(); err != nil {
 		return err
 	}
-	md, err := o.callMetadata(o.program)
+	ctx, cancel := o.bound(ctx)
+	defer cancel()
+	md, err := o.callMetadata(ctx, o.program)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := o.bound(ctx)
-	defer cancel()
 
 	s := &session{callOptions: o, narrator: o.narrate(o.verbosity), metadata: md, out: o.Out}
 	s.conn, err = o.connect(ctx, o.program, o.address, s.narrator.trace())
@@ -152,7 +152,7 @@ func (o *callOptions) run(ctx context.Context) (err error) {
 		return err
 	}
 	defer func() { _ = s.conn.Close() }()
-	source, closeSource, err := o.source(ctx, o.program, &o.connection, s.conn)
+	source, closeSource, err := o.source(ctx, ctx, o.program, &o.connection, s.conn)
 	if err != nil {
 		return err
 	}
@@ -164,7 +164,7 @@ func (o *callOptions) run(ctx context.Context) (err error) {
 	s.types = source.Types()
 	s.narrator.say('*', "schema of %s (%s)", s.method.FullName(), milliseconds(time.Since(found)))
 	if o.file != "" {
-		file, openErr := newLazyFile(o.file)
+		file, openErr := newLazyFile(ctx, o.file)
 		if openErr != nil {
 			return openErr
 		}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strconv"
@@ -48,8 +49,8 @@ type configFile struct {
 
 // readConfig sets the settings that a stronger source has not. Any error about
 // the file's content is a *message.Error with its place.
-func readConfig(path string, groups []settingGroup) error {
-	b, err := readLimited(path, maxConfig)
+func readConfig(ctx context.Context, path string, groups []settingGroup) error {
+	b, err := readLimited(ctx, path, maxConfig)
 	if err != nil {
 		return err
 	}

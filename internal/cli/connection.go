@@ -139,19 +139,23 @@ func (c *connection) connect(ctx context.Context, p *program, address string, tr
 }
 
 // callMetadata and reflectionMetadata are what goes with each kind of request.
-func (c *connection) callMetadata(p *program) (metadata.MD, error) {
-	return c.metadata(p, c.headers, c.callHeaders)
+func (c *connection) callMetadata(ctx context.Context, p *program) (metadata.MD, error) {
+	return c.metadata(ctx, p, c.headers, c.callHeaders)
 }
 
-func (c *connection) reflectionMetadata(p *program) (metadata.MD, error) {
-	return c.metadata(p, c.headers, c.reflectionHeaders)
+func (c *connection) reflectionMetadata(ctx context.Context, p *program) (metadata.MD, error) {
+	return c.metadata(ctx, p, c.headers, c.reflectionHeaders)
 }
 
-func (c *connection) metadata(p *program, groups ...[]string) (metadata.MD, error) {
+func (c *connection) metadata(ctx context.Context, p *program, groups ...[]string) (metadata.MD, error) {
 	md := metadata.MD{}
 	for _, lines := range groups {
 		for _, line := range lines {
-			if err := c.addHeader(p, md, line); err != nil {
+			err := c.addHeader(ctx, p, md, line)
+			switch {
+			case err != nil && ctx.Err() != nil:
+				return nil, context.Cause(ctx)
+			case err != nil:
 				return nil, &usageError{err: err}
 			}
 		}

@@ -1,8 +1,8 @@
 package cli
 
 import (
+	"context"
 	"fmt"
-	"os"
 	"strings"
 )
 
@@ -11,10 +11,10 @@ const maxEnvFile = 1 << 20
 
 // environment looks variables up in the files of --env-file, the last first, and
 // then in the environment.
-func (o *suiteOptions) environment() (func(string) (string, bool), error) {
+func (o *suiteOptions) environment(ctx context.Context) (func(string) (string, bool), error) {
 	vars := map[string]string{}
 	for _, path := range o.envFiles {
-		if err := readEnvFile(path, vars); err != nil {
+		if err := readEnvFile(ctx, path, vars); err != nil {
 			return nil, err
 		}
 	}
@@ -29,12 +29,8 @@ func (o *suiteOptions) environment() (func(string) (string, bool), error) {
 // readEnvFile adds the variables of a file to vars: NAME=VALUE lines, comments
 // that begin with #, values in single quotes (as they are) or double quotes (with
 // \n, \" and \\). Errors do not repeat values.
-func readEnvFile(path string, vars map[string]string) error {
-	info, err := os.Stat(path)
-	if err == nil && info.Size() > maxEnvFile {
-		return fmt.Errorf("read %s: larger than %d MiB", path, maxEnvFile>>20)
-	}
-	text, err := os.ReadFile(path)
+func readEnvFile(ctx context.Context, path string, vars map[string]string) error {
+	text, err := readLimited(ctx, path, maxEnvFile)
 	if err != nil {
 		return fmt.Errorf("read variables: %w", err)
 	}

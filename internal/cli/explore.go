@@ -74,7 +74,7 @@ func (e *explorer) explore(ctx context.Context, address string, look func(contex
 		}
 		defer func() { _ = conn.Close() }()
 	}
-	source, closeSource, err := e.source(ctx, e.program, &e.connection, conn)
+	source, closeSource, err := e.source(ctx, ctx, e.program, &e.connection, conn)
 	if err != nil {
 		return err
 	}

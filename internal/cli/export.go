@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/descriptorpb"
 
 	"github.com/grpcx/grpcx/internal/describe"
+	"github.com/grpcx/grpcx/internal/pipe"
 )
 
 // exportOptions is `grpcx export`.
@@ -71,7 +72,7 @@ func (o *exportOptions) run(ctx context.Context, source describe.Source) error {
 		return err
 	}
 	if o.set != "" {
-		if err := o.writeSet(set); err != nil {
+		if err := o.writeSet(ctx, set); err != nil {
 			return err
 		}
 	}
@@ -81,7 +82,7 @@ func (o *exportOptions) run(ctx context.Context, source describe.Source) error {
 	return nil
 }
 
-func (o *exportOptions) writeSet(set *descriptorpb.FileDescriptorSet) error {
+func (o *exportOptions) writeSet(ctx context.Context, set *descriptorpb.FileDescriptorSet) error {
 	wire, err := proto.MarshalOptions{Deterministic: true}.Marshal(set)
 	if err != nil {
 		return fmt.Errorf("encode descriptor set: %w", err)
@@ -93,7 +94,12 @@ func (o *exportOptions) writeSet(set *descriptorpb.FileDescriptorSet) error {
 		_, err = o.Out.Write(wire)
 		return err
 	}
-	if err := os.WriteFile(o.set, wire, 0o666); err != nil { //nolint:gosec // like any output, for the umask to restrict
+	f, err := pipe.Create(ctx, o.set, os.O_TRUNC, 0o666)
+	if err == nil {
+		_, err = f.Write(wire)
+		err = errors.Join(err, f.Close())
+	}
+	if err != nil {
 		return fmt.Errorf("write descriptor set: %w", err)
 	}
 	_, _ = fmt.Fprintf(o.Err, "* wrote %d files to %s\n", len(set.GetFile()), o.set)
@@ -116,11 +122,20 @@ func (o *exportOptions) writeProtos(set *descriptorpb.FileDescriptorSet) error {
 		if err := root.MkdirAll(filepath.Dir(local), 0o777); err != nil {
 			return nil, err
 		}
-		return root.Create(local)
+		return createIn(root, local)
 	})
 	if err != nil {
 		return err
 	}
 	_, _ = fmt.Fprintf(o.Err, "* wrote %d files below %s\n", len(set.GetFile()), o.dir)
 	return nil
+}
+
+// createIn is root.Create for what is no pipe, which that would open, and lose what
+// is written, or anything else that keeps no text.
+func createIn(root *os.Root, name string) (io.WriteCloser, error) {
+	if info, err := root.Stat(name); err == nil && !info.Mode().IsRegular() {
+		return nil, errors.New("not a regular file")
+	}
+	return root.Create(name)
 }

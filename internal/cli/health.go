@@ -120,12 +120,12 @@ func (o *healthOptions) run(ctx context.Context) error {
 	if err := o.check(); err != nil {
 		return err
 	}
-	md, err := o.callMetadata(o.program)
+	ctx, cancel := o.bound(ctx)
+	defer cancel()
+	md, err := o.callMetadata(ctx, o.program)
 	if err != nil {
 		return err
 	}
-	ctx, cancel := o.bound(ctx)
-	defer cancel()
 	c := &checkup{healthOptions: o, narrator: o.narrate(o.verbosity), metadata: md}
 	switch {
 	case o.watch:
@@ -183,7 +183,7 @@ func (c *checkup) names(ctx context.Context, conn dial.Conn) ([]string, error) {
 	if !c.all {
 		return c.named(), nil
 	}
-	source, closeSource, err := c.source(ctx, c.program, &c.connection, conn)
+	source, closeSource, err := c.source(ctx, ctx, c.program, &c.connection, conn)
 	if err != nil {
 		return nil, &verdict{err, probeArguments} // what the flags name; the server was not asked yet
 	}

@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"context"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -8,16 +9,18 @@ import (
 	"strings"
 
 	"google.golang.org/grpc/metadata"
+
+	"github.com/grpcx/grpcx/internal/pipe"
 )
 
 // addHeader adds one -H argument to md: 'name: value', or @file with one such
 // line each. Errors name the header and never repeat its value.
-func (c *connection) addHeader(p *program, md metadata.MD, line string) error {
+func (c *connection) addHeader(ctx context.Context, p *program, md metadata.MD, line string) error {
 	path, isFile := strings.CutPrefix(line, "@")
 	if !isFile {
 		return c.addLine(p, md, line)
 	}
-	data, err := os.ReadFile(path)
+	data, err := pipe.Within(ctx, func() ([]byte, error) { return os.ReadFile(path) })
 	if err != nil {
 		return fmt.Errorf("read metadata: %w", err)
 	}

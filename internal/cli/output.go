@@ -2,6 +2,7 @@ package cli
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,6 +18,7 @@ import (
 	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"github.com/grpcx/grpcx/internal/message"
+	"github.com/grpcx/grpcx/internal/pipe"
 	"github.com/grpcx/grpcx/internal/termtext"
 )
 
@@ -202,27 +204,28 @@ func (q *query) appendJSON(dst []byte, v any) ([]byte, error) {
 // lazyFile is emptied when the first byte is written, so that a call that
 // fails leaves what was in it alone.
 type lazyFile struct {
-	file    *os.File
+	file    *pipe.File
+	path    string
 	created bool // there was none
 	written bool
 }
 
 // newLazyFile makes sure that the file can be written before anything is sent.
-func newLazyFile(path string) (*lazyFile, error) {
+func newLazyFile(ctx context.Context, path string) (*lazyFile, error) {
 	_, err := os.Stat(path)
-	file, openErr := os.OpenFile(path, os.O_WRONLY|os.O_CREATE, 0o666) //nolint:gosec // like any output, for the umask to restrict
+	file, openErr := pipe.Create(ctx, path, 0, 0o666)
 	if openErr != nil {
 		return nil, fmt.Errorf("write responses: %w", openErr)
 	}
-	return &lazyFile{file: file, created: errors.Is(err, os.ErrNotExist)}, nil
+	return &lazyFile{file: file, path: path, created: errors.Is(err, os.ErrNotExist)}, nil
 }
 
 func (l *lazyFile) Write(b []byte) (int, error) {
 	if !l.written {
 		l.written = true
-		// Truncate fails for what is no regular file, a pipe for instance,
-		// which has nothing to be emptied of.
-		_ = l.file.Truncate(0)
+		if err := l.file.Empty(); err != nil {
+			return 0, err
+		}
 	}
 	return l.file.Write(b)
 }
@@ -231,7 +234,7 @@ func (l *lazyFile) Write(b []byte) (int, error) {
 func (l *lazyFile) Close() error {
 	err := l.file.Close()
 	if l.created && !l.written {
-		err = errors.Join(err, os.Remove(l.file.Name()))
+		err = errors.Join(err, os.Remove(l.path))
 	}
 	return err
 }

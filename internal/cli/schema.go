@@ -12,6 +12,7 @@ import (
 
 	"github.com/grpcx/grpcx/internal/describe"
 	"github.com/grpcx/grpcx/internal/dial"
+	"github.com/grpcx/grpcx/internal/pipe"
 )
 
 // schema is the group of flags that say where the schema comes from.
@@ -59,19 +60,19 @@ func (s *schema) check(data []string) error {
 	return nil
 }
 
-// source opens the schema. conn may be nil where fromFiles is true. The
-// source lives as long as ctx; its closer ends it earlier.
-func (s *schema) source(ctx context.Context, p *program, c *connection, conn dial.Conn) (describe.Source, func(), error) {
+// source opens the schema. conn may be nil where fromFiles is true. Files are read
+// until ctx ends; the source lives as long as life, and its closer ends it earlier.
+func (s *schema) source(ctx, life context.Context, p *program, c *connection, conn dial.Conn) (describe.Source, func(), error) {
 	var sources []describe.Source
 	if len(s.protos) > 0 {
-		compiled, err := describe.Compile(ctx, s.importPaths, s.protos)
+		compiled, err := pipe.Within(ctx, func() (describe.Source, error) { return describe.Compile(ctx, s.importPaths, s.protos) })
 		if err != nil {
 			return nil, nil, err
 		}
 		sources = append(sources, compiled)
 	}
 	if len(s.protosets) > 0 {
-		set, err := s.readSets(p)
+		set, err := pipe.Within(ctx, func() (describe.Source, error) { return s.readSets(p) })
 		if err != nil {
 			return nil, nil, err
 		}
@@ -80,11 +81,11 @@ func (s *schema) source(ctx context.Context, p *program, c *connection, conn dia
 	if s.fromFiles() {
 		return describe.Merge(sources...), func() {}, nil
 	}
-	md, err := c.reflectionMetadata(p)
+	md, err := c.reflectionMetadata(ctx, p)
 	if err != nil {
 		return nil, nil, err
 	}
-	reflection := describe.NewReflection(ctx, conn, describe.ReflectionOptions{
+	reflection := describe.NewReflection(life, conn, describe.ReflectionOptions{
 		Metadata: md,
 		Timeout:  time.Duration(s.reflectTimeout),
 	})

@@ -1,12 +1,14 @@
 package cli
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"strings"
 
+	"github.com/grpcx/grpcx/internal/pipe"
 	"github.com/grpcx/grpcx/testserver/store"
 )
 
@@ -34,11 +36,11 @@ const maxSecret = 64 << 10
 
 // read returns the secret without the line break that editors leave at its end,
 // and "" if there is none.
-func (s *secretFile) read() (string, error) {
+func (s *secretFile) read(ctx context.Context) (string, error) {
 	if s.inline != "" || s.path == "" {
 		return s.inline, nil
 	}
-	b, err := readLimited(s.path, maxSecret)
+	b, err := readLimited(ctx, s.path, maxSecret)
 	if err != nil {
 		return "", err
 	}
@@ -49,8 +51,12 @@ func (s *secretFile) read() (string, error) {
 	return secret, nil
 }
 
-// readLimited reads a file of at most limit bytes.
-func readLimited(path string, limit int64) ([]byte, error) {
+// readLimited reads a file of at most limit bytes, until ctx ends.
+func readLimited(ctx context.Context, path string, limit int64) ([]byte, error) {
+	return pipe.Within(ctx, func() ([]byte, error) { return readAll(path, limit) })
+}
+
+func readAll(path string, limit int64) ([]byte, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err

@@ -61,13 +61,13 @@ of the YAML file that --config names, the first of these that gives it.
 }
 
 func (o *serveOptions) run(ctx context.Context, flags *pflag.FlagSet) error {
-	if err := o.resolve(flags, o.all, o.configFile, o.LookupEnv); err != nil {
+	if err := o.resolve(ctx, flags, o.all, o.configFile, o.LookupEnv); err != nil {
 		return &usageError{err: err}
 	}
 	if o.printConfig {
 		return printConfig(o.Out, o.all)
 	}
-	cfg, err := o.serverConfig(o.all)
+	cfg, err := o.serverConfig(ctx, o.all)
 	if err != nil {
 		return err
 	}

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -93,7 +94,7 @@ func (o *serveSettings) groups() []settingGroup {
 // resolve completes the settings, whose flags and variables have been read, from
 // the documents' variables and the configuration file, "" being none. The errors
 // of what was set are usageErrors.
-func (o *serveSettings) resolve(flags *pflag.FlagSet, groups []settingGroup, file string, lookupEnv func(string) (string, bool)) error {
+func (o *serveSettings) resolve(ctx context.Context, flags *pflag.FlagSet, groups []settingGroup, file string, lookupEnv func(string) (string, bool)) error {
 	settingsFrom(flags, groups)
 	if err := secretVariables(groups, lookupEnv); err != nil {
 		return err
@@ -102,7 +103,7 @@ func (o *serveSettings) resolve(flags *pflag.FlagSet, groups []settingGroup, fil
 		return err
 	}
 	if file != "" {
-		if err := readConfig(file, groups); err != nil {
+		if err := readConfig(ctx, file, groups); err != nil {
 			return err
 		}
 	}
@@ -138,21 +139,21 @@ func (o *serveSettings) check(groups []settingGroup) error {
 }
 
 // serverConfig reads the secrets and returns the configuration of the server.
-func (o *serveSettings) serverConfig(groups []settingGroup) (testserver.Config, error) {
+func (o *serveSettings) serverConfig(ctx context.Context, groups []settingGroup) (testserver.Config, error) {
 	cfg := o.server
 	for _, d := range o.dependencies {
 		cfg.Dependencies = append(cfg.Dependencies, d.Dependency)
 	}
 	var err error
 	if find(groups, "store").outdone != nil {
-		if cfg.Store, err = o.storeFile.read(); err != nil {
+		if cfg.Store, err = o.storeFile.read(ctx); err != nil {
 			return cfg, fmt.Errorf("--store-file: %w", err)
 		}
 	}
-	if cfg.AdminPassword, err = o.adminPassword.read(); err != nil {
+	if cfg.AdminPassword, err = o.adminPassword.read(ctx); err != nil {
 		return cfg, fmt.Errorf("--admin-password-file: %w", err)
 	}
-	key, err := o.signingKey.read()
+	key, err := o.signingKey.read(ctx)
 	if err != nil {
 		return cfg, fmt.Errorf("--signing-key-file: %w", err)
 	}

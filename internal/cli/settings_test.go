@@ -43,7 +43,7 @@ func settingsOf(t testing.TB, env map[string]string, file string, args ...string
 			t.Fatal(err)
 		}
 	}
-	return o, groups, o.resolve(cmd.Flags(), groups, path, p.LookupEnv)
+	return o, groups, o.resolve(t.Context(), cmd.Flags(), groups, path, p.LookupEnv)
 }
 
 func TestSettingsReachTheServer(t *testing.T) {
@@ -61,7 +61,7 @@ func TestSettingsReachTheServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cfg, err := o.serverConfig(groups)
+	cfg, err := o.serverConfig(t.Context(), groups)
 	if err != nil {
 		t.Fatal(err)
 	}

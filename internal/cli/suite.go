@@ -154,7 +154,7 @@ func (o *suiteOptions) once(ctx context.Context, paths []string, args []reportAr
 	if o.update {
 		mode = suite.UpdateSnapshots
 	}
-	reports, err := o.openReports(args, append(s.Files(), paths...))
+	reports, err := o.openReports(ctx, args, append(s.Files(), paths...))
 	if err != nil {
 		return s.Files(), err
 	}
@@ -249,11 +249,11 @@ func (o *suiteOptions) config(ctx context.Context, paths []string) (suite.Config
 		}
 		vars[name] = value
 	}
-	lookup, err := o.environment()
+	lookup, err := o.environment(ctx)
 	if err != nil {
 		return suite.Config{}, err
 	}
-	if _, err := o.allMetadata(); err != nil { // before anything is connected
+	if _, err := o.allMetadata(ctx); err != nil { // before anything is connected
 		return suite.Config{}, err
 	}
 	config := suite.Config{
@@ -314,11 +314,11 @@ func (o *suiteOptions) connectTarget(ctx context.Context, t suite.Target) (suite
 	c.target = t.MD()
 	out := suite.Conn{Target: t}
 	var err error
-	if out.Metadata, err = c.callMetadata(o.program); err != nil {
+	if out.Metadata, err = c.callMetadata(ctx, o.program); err != nil {
 		return out, err
 	}
 	if !s.fromFiles() {
-		if out.ReflectionMetadata, err = c.reflectionMetadata(o.program); err != nil {
+		if out.ReflectionMetadata, err = c.reflectionMetadata(ctx, o.program); err != nil {
 			return out, err
 		}
 	}
@@ -340,7 +340,7 @@ func (o *suiteOptions) connectTarget(ctx context.Context, t suite.Target) (suite
 		out.Dial = connect
 	}
 	// Teardown may need the schema after an interrupt.
-	source, closeSource, err := s.source(context.WithoutCancel(ctx), o.program, &c, conn)
+	source, closeSource, err := s.source(ctx, context.WithoutCancel(ctx), o.program, &c, conn)
 	out.Close = func() {
 		if closeSource != nil {
 			closeSource()

@@ -44,7 +44,7 @@ func (o *suiteOptions) init(ctx context.Context, address, out string) error {
 		return err
 	}
 	defer conn.Close()
-	if conn.Target.Metadata, err = o.allMetadata(); err != nil {
+	if conn.Target.Metadata, err = o.allMetadata(ctx); err != nil {
 		return err
 	}
 	text, err := suite.Starter(ctx, conn)
@@ -67,12 +67,12 @@ func (o *suiteOptions) init(ctx context.Context, address, out string) error {
 }
 
 // allMetadata is what flags give for calls or reflection.
-func (o *suiteOptions) allMetadata() ([]suite.Header, error) {
-	md, err := o.reflectionMetadata(o.program)
+func (o *suiteOptions) allMetadata(ctx context.Context) ([]suite.Header, error) {
+	md, err := o.reflectionMetadata(ctx, o.program)
 	if err != nil {
 		return nil, err
 	}
-	calls, err := o.callMetadata(o.program)
+	calls, err := o.callMetadata(ctx, o.program)
 	maps.Copy(md, calls)
 	return suite.Headers(md), err
 }

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 
 	"golang.org/x/term"
 
+	"github.com/grpcx/grpcx/internal/pipe"
 	"github.com/grpcx/grpcx/internal/suite"
 	"github.com/grpcx/grpcx/internal/suite/report"
 )
@@ -19,7 +21,7 @@ import (
 // reports are where a run is told.
 type reports struct {
 	reporter suite.Reporter
-	files    []*os.File
+	files    []*pipe.File
 }
 
 // reportArg is a --report.
@@ -65,11 +67,11 @@ func (o *suiteOptions) reportArgs() ([]reportArg, error) {
 
 // openReports opens the reports of one run. inputs are files that none of them may
 // take the place of.
-func (o *suiteOptions) openReports(args []reportArg, inputs []string) (*reports, error) {
+func (o *suiteOptions) openReports(ctx context.Context, args []reportArg, inputs []string) (*reports, error) {
 	rs := &reports{}
 	var all []suite.Reporter
 	for _, arg := range args {
-		r, err := o.openReport(rs, arg, inputs)
+		r, err := o.openReport(ctx, rs, arg, inputs)
 		if err != nil {
 			return nil, errors.Join(err, rs.close())
 		}
@@ -79,20 +81,20 @@ func (o *suiteOptions) openReports(args []reportArg, inputs []string) (*reports,
 	return rs, nil
 }
 
-func (o *suiteOptions) openReport(rs *reports, arg reportArg, inputs []string) (suite.Reporter, error) {
+func (o *suiteOptions) openReport(ctx context.Context, rs *reports, arg reportArg, inputs []string) (suite.Reporter, error) {
 	w := o.Out
 	if arg.file != "" {
 		if isOneOf(arg.file, inputs) {
 			return nil, fmt.Errorf("--report %s: %s is a file of the suite", arg.format, arg.file)
 		}
-		f, err := os.Create(arg.file)
+		f, err := pipe.Create(ctx, arg.file, os.O_TRUNC, 0o666)
 		if err != nil {
 			return nil, fmt.Errorf("--report %s: %w", arg.format, err)
 		}
 		rs.files = append(rs.files, f)
 		w = f
 	}
-	return report.New(arg.format, w, o.reportOptions(rs, arg.format, w))
+	return report.New(arg.format, w, o.reportOptions(ctx, rs, arg.format, w))
 }
 
 // isOneOf reports whether a file is one of others, by whatever name.
@@ -108,13 +110,13 @@ func isOneOf(file string, others []string) bool {
 }
 
 // reportOptions fit w: the terminal has colours and is redrawn.
-func (o *suiteOptions) reportOptions(rs *reports, format string, w io.Writer) report.Options {
+func (o *suiteOptions) reportOptions(ctx context.Context, rs *reports, format string, w io.Writer) report.Options {
 	options := report.Options{}
 	if name, err := os.Hostname(); err == nil {
 		options.Hostname = name
 	}
 	if path, ok := o.LookupEnv("GITHUB_STEP_SUMMARY"); ok && path != "" && format == "github" {
-		if f, err := os.OpenFile(path, os.O_APPEND|os.O_CREATE|os.O_WRONLY, 0o600); err == nil {
+		if f, err := pipe.Create(ctx, path, os.O_APPEND, 0o600); err == nil {
 			rs.files = append(rs.files, f)
 			options.Summary = f
 		}

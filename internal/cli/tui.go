@@ -84,12 +84,9 @@ func (o *tuiOptions) run(ctx context.Context, address string) error {
 		address = "unix:" + address
 		o.unix = false
 	}
-	if _, err := o.callMetadata(o.program); err != nil {
-		return err
-	}
 	ctx, cancel := o.bound(ctx)
 	defer cancel()
-	cfg, err := o.tuiConfig(address)
+	cfg, err := o.tuiConfig(ctx, address)
 	if err != nil {
 		return err
 	}
@@ -111,22 +108,22 @@ func (o *tuiOptions) run(ctx context.Context, address string) error {
 }
 
 // tuiConfig gives the terminal UI what it may reach.
-func (o *tuiOptions) tuiConfig(address string) (tui.Config, error) {
+func (o *tuiOptions) tuiConfig(ctx context.Context, address string) (tui.Config, error) {
 	cfg := tui.Config{
 		Address:     address,
 		Connect:     o.open,
 		Hint:        tuiHint,
-		Metadata:    o.metadataOf,
+		Metadata:    func(headers []tui.Header) (metadata.MD, error) { return o.metadataOf(ctx, headers) },
 		Secret:      invoke.Sensitive,
 		LookupEnv:   o.LookupEnv,
 		SavedFile:   o.saved,
-		SuiteTarget: o.suiteTarget,
+		SuiteTarget: func(t tui.Target) (suite.Target, error) { return o.suiteTarget(ctx, t) },
 		Command:     o.command,
 		Generate:    o.generate,
 		Editor:      o.editor(),
 		Color:       o.colour(true),
 	}
-	md, err := o.callMetadata(o.program)
+	md, err := o.callMetadata(ctx, o.program)
 	if err != nil {
 		return cfg, err
 	}
@@ -167,7 +164,7 @@ func (o *tuiOptions) open(ctx context.Context, t tui.Target) (*tui.Session, erro
 		Conn: conn, Transport: o.transport(t.Address), Health: c.watchHealth(o.program, conn),
 		Close: func() { _ = conn.Close() },
 	}
-	source, closeSource, err := s.source(ctx, o.program, c, conn)
+	source, closeSource, err := s.source(ctx, ctx, o.program, c, conn)
 	if err != nil {
 		return session, err
 	}
@@ -226,7 +223,7 @@ func (c *connection) with(p *program, headers []tui.Header) (*connection, error)
 // watchHealth follows the health of a service, "" being the server as a whole.
 func (c *connection) watchHealth(p *program, conn dial.Conn) func(context.Context, string, func(tui.Health)) error {
 	return func(ctx context.Context, service string, report func(tui.Health)) error {
-		md, err := c.callMetadata(p)
+		md, err := c.callMetadata(ctx, p)
 		if err != nil {
 			return err
 		}
@@ -240,12 +237,12 @@ func (c *connection) watchHealth(p *program, conn dial.Conn) func(context.Contex
 
 // metadataOf is what goes with a call: the headers, and that of the flags which has
 // other names.
-func (o *tuiOptions) metadataOf(headers []tui.Header) (metadata.MD, error) {
+func (o *tuiOptions) metadataOf(ctx context.Context, headers []tui.Header) (metadata.MD, error) {
 	c, err := o.connection.with(o.program, headers)
 	if err != nil {
 		return nil, err
 	}
-	return c.callMetadata(o.program)
+	return c.callMetadata(ctx, o.program)
 }
 
 // tuiHint is how people in the terminal UI mend what keeps them from a server.
@@ -274,7 +271,7 @@ func (o *tuiOptions) editor() func(path string) *exec.Cmd {
 }
 
 // suiteTarget is the target as a suite file says it.
-func (o *tuiOptions) suiteTarget(t tui.Target) (suite.Target, error) {
+func (o *tuiOptions) suiteTarget(ctx context.Context, t tui.Target) (suite.Target, error) {
 	s := o.schema.with(t.Files)
 	target := suite.Target{
 		Address: t.Address, Plaintext: o.plaintext, Insecure: o.insecure,
@@ -288,7 +285,7 @@ func (o *tuiOptions) suiteTarget(t tui.Target) (suite.Target, error) {
 	if err != nil {
 		return target, err
 	}
-	md, err := c.reflectionMetadata(o.program)
+	md, err := c.reflectionMetadata(ctx, o.program)
 	target.Metadata = suite.Headers(md)
 	return target, err
 }

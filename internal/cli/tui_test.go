@@ -268,7 +268,7 @@ func TestTypedMetadataTakesThePlaceOfFlags(t *testing.T) {
 		t.Fatal(err)
 	}
 	for range 2 {
-		md, err := with.reflectionMetadata(nil)
+		md, err := with.reflectionMetadata(t.Context(), nil)
 		if diff := cmp.Diff(metadata.MD{"authorization": {"Bearer good"}, "x-trace": {"flag"}}, md); err != nil || diff != "" {
 			t.Fatalf("%v, with reflection (-want +got):\n%s", err, diff)
 		}

@@ -17,6 +17,8 @@ import (
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/resolver"
 	"google.golang.org/grpc/resolver/manual"
+
+	"github.com/grpcx/grpcx/internal/pipe"
 )
 
 // DefaultConnectTimeout bounds a dial whose Config sets no other limit.
@@ -70,7 +72,7 @@ func Dial(ctx context.Context, cfg Config) (Conn, error) {
 	if err := d.decideTLS(); err != nil {
 		return nil, err
 	}
-	creds, err := d.credentials()
+	creds, err := pipe.Within(ctx, d.credentials)
 	if err != nil {
 		return nil, err
 	}

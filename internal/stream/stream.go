@@ -101,8 +101,8 @@ func Path(m protoreflect.MethodDescriptor) string {
 }
 
 // Single reads the one request of a method that takes one, an empty one if in
-// has none, and makes sure that in has no second. It returns when ctx ends,
-// even if in still blocks.
+// has none, and makes sure that in has no second. It returns when ctx ends, with
+// the cause of that, even if in still blocks.
 func Single(ctx context.Context, in Requests) (Requests, error) {
 	type read struct {
 		request []byte
@@ -128,7 +128,7 @@ func Single(ctx context.Context, in Requests) (Requests, error) {
 	case r := <-done:
 		return Messages(r.request), r.err
 	case <-ctx.Done():
-		return nil, ctx.Err()
+		return nil, context.Cause(ctx)
 	}
 }
 

@@ -265,6 +265,17 @@ func TestRequestsCountThoughTheAnswerIsQuicker(t *testing.T) {
 	}
 }
 
+func TestSingleEndsWithTheContext(t *testing.T) {
+	ctx, end := context.WithCancelCause(t.Context())
+	over := errors.New("it is over")
+	end(over)
+	in := make(blocking)
+	defer close(in)
+	if _, err := stream.Single(ctx, in); !errors.Is(err, over) {
+		t.Errorf("error %v, want the cause of the end", err)
+	}
+}
+
 func TestPaced(t *testing.T) {
 	const interval = 20 * time.Millisecond
 	in := stream.Paced(context.Background(), stream.Messages(nil, nil, nil), interval)

@@ -1,12 +1,15 @@
 package suite
 
 import (
+	"context"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
+
+	"github.com/grpcx/grpcx/internal/pipe"
 )
 
 // defaultTimeout is a call's where the file gives none: nothing waits for ever.
@@ -137,6 +140,21 @@ type fileReader struct {
 	reader
 	into *file    // what everything is added to
 	open []string // paths of the files being read
+}
+
+// read reads the files at paths, until ctx ends.
+func (s *Suite) read(ctx context.Context, paths []string, ps *problems) ([]*file, error) {
+	files, err := pipe.Within(ctx, func() ([]*file, error) {
+		var files []*file
+		for _, path := range paths {
+			files = append(files, readFile(path, ps))
+		}
+		return files, nil
+	})
+	for _, f := range files {
+		s.paths = append(s.paths, f.paths...)
+	}
+	return files, err
 }
 
 // readFile reads the suite at path, and what it includes. What is wrong with them

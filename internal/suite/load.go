@@ -74,11 +74,9 @@ func Load(ctx context.Context, c Config) (*Suite, error) {
 		return value, ok
 	}
 	var ps problems
-	var files []*file
-	for _, path := range c.Paths {
-		f := readFile(path, &ps)
-		s.paths = append(s.paths, f.paths...)
-		files = append(files, f)
+	files, err := s.read(ctx, c.Paths, &ps)
+	if err != nil {
+		return s, err
 	}
 	if slices.ContainsFunc(files, func(f *file) bool { return f.unreadable }) {
 		return s, ps.err()

@@ -20,6 +20,9 @@ func insertTest(text []byte, test string) ([]byte, error) {
 	if !strings.HasSuffix(body, "\n") {
 		body += "\n"
 	}
+	if strings.Contains(strings.ReplaceAll(body, "\r\n", ""), "\r") {
+		return nil, errors.New("its lines end in carriage returns: end them in line feeds")
+	}
 	root, err := yamltext.Parse([]byte(body), maxDepth)
 	if err != nil {
 		return nil, fmt.Errorf("parse: %w", err)

@@ -131,6 +131,7 @@ func TestAppendToAnEmptyList(t *testing.T) {
 		"version: 1\ntarget: h:1\ntests: [ # ]\n]\n":                    "",
 		"{version: 1, target: h:1, tests: []}\n":                        "",
 		"{version: 1, target: h:1,\ntests: []\n}\n":                     "",
+		"version: 1\rtarget: h:1\rtests: []\r":                          "",
 		"version: 1\ntarget: h:1\ntests: [{name: a, call: S/M}] # []\n": "",
 	} {
 		got, err := Append([]byte(before), Request{Name: "new", Method: "S/M", Target: Target{Address: "h:1"}})
@@ -138,4 +139,49 @@ func TestAppendToAnEmptyList(t *testing.T) {
 			t.Errorf("%q becomes %q and %v, want %q", before, got, err, after)
 		}
 	}
+}
+
+// FuzzAppend adds to any text: what was there is there afterwards, and means the same.
+func FuzzAppend(f *testing.F) {
+	for _, s := range []string{
+		"version: 1\ntarget: h:1\ntests:\n  - name: a\n    call: S/M\n    data:\n      a: |+\n        x\n\n\n# of teardown\nteardown:\n  - call: S/M\n...\n",
+		"\uFEFFversion: 1\ntarget: h:1\n\"tests\": [ ] # é\nvars: {a: 1}\n---\n", "version: 1\ntarget: h:1\ntests:\n- name: a\n  call: S/M\n  data: {a: >-\n   \n }\n",
+		"# x\n---\nversion: 1\r\ntarget: h:1\r\ntests:\r\n  - name: a\r\n    call: S/M\r\n    code: >+\r\n      OK\r\n     \r\n   # y\r\n",
+	} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if !strings.HasSuffix(text, "\n") {
+			text += "\n"
+		}
+		got, err := Append([]byte(text), Request{Name: "new", Method: "S/M", Target: Target{Address: "h:1"}})
+		if err != nil || strings.TrimSpace(text) == "" {
+			return
+		}
+		before, err := parseYAML(newSource("before", []byte(text)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		after, err := parseYAML(newSource("after", got))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]string{"tests": "[]"}
+		for _, f := range before.fields {
+			want[f.key.text] = string(appendJSON(nil, f.value))
+		}
+		have := map[string]string{}
+		for _, f := range after.fields {
+			if f.key.text == "tests" {
+				f.value.items = f.value.items[:len(f.value.items)-1]
+			}
+			have[f.key.text] = string(appendJSON(nil, f.value))
+		}
+		if want["tests"] == "null" {
+			want["tests"] = "[]"
+		}
+		if diff := cmp.Diff(want, have); diff != "" {
+			t.Errorf("%q becomes %q: %s", text, got, diff)
+		}
+	})
 }

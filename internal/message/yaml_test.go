@@ -35,6 +35,7 @@ func TestYAMLScalars(t *testing.T) {
 			t.Errorf("%q: got %s and %v, want %s", input, got, err, want)
 		}
 	}
+	crowd := "[" + strings.Repeat("a,", 2<<20-9) + "]"
 	for input, want := range map[string]string{
 		"a: &a [*a]":              "in:1:8: anchor \"a\" contains itself",
 		"*a":                      "in:1:1: unknown anchor \"a\"",
@@ -42,6 +43,7 @@ func TestYAMLScalars(t *testing.T) {
 		"a: !mine 1":              `in:1:4: tag "!mine" is not supported`,
 		"a: {<<: 1}":              `in:1:9: want a mapping, or a sequence of mappings, after "<<:"`,
 		strings.Repeat("[", 2000): "in:1:1001: nested deeper than 1000 levels",
+		crowd:                     "in:1:2000001: too many values",
 		laughs():                  "in:1:30: aliases make the document longer than",
 	} {
 		_, err := decodeAll(input, value, DecodeOptions{Format: YAML, Name: "in"})

@@ -1,6 +1,6 @@
 // Package yamltext reads YAML 1.2 into nodes, and knows the place of each in the
-// text. Texts are hostile: their nesting is bounded, and aliases are left to those
-// who follow them.
+// text. Texts are hostile: their nesting is bounded, and how many values they have;
+// aliases are left to those who follow them.
 package yamltext
 
 import (
@@ -23,7 +23,8 @@ func (e *Error) Error() string { return fmt.Sprintf("%d:%d: %s", e.Line, e.Colum
 
 // Parse returns the root of the one document of text, nil if that has no content.
 // Lists and maps are nested at most maxDepth deep in brackets, and as deep in
-// lines. Line and Column of a node are where it begins, after its anchor if that
+// lines. A text of more than 1,000,000 bytes has at most as many marks that begin or
+// separate values. Line and Column of a node are where it begins, after its anchor if that
 // comes first; they count from 1, Column in characters. Errors are *Error.
 //
 // Scalar tells what a scalar is, Tagged whether it has a tag, Target what an alias
@@ -37,6 +38,11 @@ func Parse(text []byte, maxDepth int) (root *yaml.Node, err error) {
 	}()
 	if at := invalid(text); at >= 0 {
 		return nil, errorAt(text, at, "not UTF-8")
+	}
+	if len(text) > maxMarks {
+		if _, at := countMarks(text, maxMarks); at >= 0 {
+			return nil, errorAt(text, at, "too many values: more than %d commas, colons, brackets, dashes and line breaks before this", maxMarks)
+		}
 	}
 	m, err := masked(text)
 	if err != nil {

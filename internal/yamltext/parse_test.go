@@ -146,6 +146,42 @@ func TestAnchorsInOneLine(t *testing.T) {
 	}
 }
 
+func TestValuesAreBounded(t *testing.T) {
+	const size = 4 << 20
+	fill := func(prefix, item, suffix string) string {
+		return prefix + strings.Repeat(item, (size-len(prefix)-len(suffix))/len(item)) + suffix
+	}
+	for _, tc := range []struct{ name, text, want string }{
+		{"list in brackets", fill("- [", "a,", "]"), "1:2000001: too many values"},
+		{"maps in brackets", fill("[[", "{},", "]]"), "1:1500000: too many values"},
+		{"pairs in brackets", fill("[", "a:,", "]"), "1:1500001: too many values"},
+		{"list of lines", fill("", "-\n", ""), "500001:1: too many values"},
+		{"lists in lists", fill("", strings.Repeat("- ", 99)+"\n", ""), "10001:1: too many values"},
+		{"maps of lines", fill("", "?\n", ""), "500001:1: too many values"},
+		{"keys", fill("", "a:\r", ""), "1:1500002: too many values"},
+		{"string in JSON", fill(`{"a":"\"`, "1,", `\\","b":[1]}`), ""},
+		{"literal of numbers", fill("a: |\n", "  1234,5678,123,90\n", ""), ""},
+		{"prose", fill("a: '", "It is what it is, and no more: none.\n", "'"), ""},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			root, err := Parse([]byte(tc.text), 100)
+			if tc.want == "" {
+				if err != nil || len(root.Content[1].Value) < size/2 {
+					t.Error(err)
+				}
+			} else if err == nil || !strings.HasPrefix(err.Error(), tc.want) {
+				t.Errorf("got %v, want %s", err, tc.want)
+			}
+		})
+	}
+	t.Run("no more bytes than marks", func(t *testing.T) {
+		root, err := Parse([]byte(strings.Repeat("-\n", maxMarks/2)), 100)
+		if err != nil || len(root.Content) != maxMarks/2 {
+			t.Error(err)
+		}
+	})
+}
+
 func TestMoreNoncharactersThanCanBeHidden(t *testing.T) {
 	var all strings.Builder
 	for r := '\uFDD0'; r <= '\uFDEF'; r++ {
@@ -207,8 +243,11 @@ func FuzzParse(f *testing.F) {
 		} else if err != nil {
 			t.Fatal(err)
 		}
+		marks, _ := countMarks([]byte(text), len(text))
+		values := 0
 		var look func(n *yaml.Node)
 		look = func(n *yaml.Node) {
+			values++
 			if n.Line < 1 || n.Column < 1 || n.Line > lines {
 				t.Fatalf("%q is at %d:%d", n.Value, n.Line, n.Column)
 			}
@@ -221,6 +260,9 @@ func FuzzParse(f *testing.F) {
 		}
 		if root != nil {
 			look(root)
+		}
+		if values > 3*marks+1 {
+			t.Fatalf("%d values, %d marks", values, marks)
 		}
 	})
 }

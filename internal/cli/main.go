@@ -20,6 +20,7 @@ type program struct {
 	narrator *narrator // of the command under way, nil without -v
 	// dialer, if set, is the network of tests.
 	dialer func(context.Context) (net.Conn, error)
+	pipes  pipes // that metadata was read from
 }
 
 // Main runs the command that args name, without the program's own name, and

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 
 	"google.golang.org/grpc/metadata"
 
@@ -20,7 +21,7 @@ func (c *connection) addHeader(ctx context.Context, p *program, md metadata.MD, 
 	if !isFile {
 		return c.addLine(p, md, line)
 	}
-	data, err := pipe.Within(ctx, func() ([]byte, error) { return os.ReadFile(path) })
+	data, err := pipe.Within(ctx, func() ([]byte, error) { return p.pipes.readFile(path) })
 	if err != nil {
 		return fmt.Errorf("read metadata: %w", err)
 	}
@@ -34,6 +35,33 @@ func (c *connection) addHeader(ctx context.Context, p *program, md metadata.MD, 
 		}
 	}
 	return nil
+}
+
+// pipes keeps what was read from files that can be read only once. Its methods may
+// be called at once.
+type pipes struct {
+	mu   sync.Mutex
+	read map[string][]byte
+}
+
+func (s *pipes) readFile(path string) ([]byte, error) {
+	if info, err := os.Stat(path); err != nil || info.Mode().IsRegular() {
+		return os.ReadFile(path)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if data, ok := s.read[path]; ok {
+		return data, nil
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	if s.read == nil {
+		s.read = map[string][]byte{}
+	}
+	s.read[path] = data
+	return data, nil
 }
 
 func (c *connection) addLine(p *program, md metadata.MD, line string) error {

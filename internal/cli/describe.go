@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -200,7 +201,7 @@ func callFlags(f *pflag.FlagSet) []string {
 			for _, v := range values.GetSlice() {
 				if strings.HasSuffix(flag.Name, "header") {
 					var secretValue bool
-					v, secretValue = referenceSecret(v)
+					v, secretValue = referenceSecret(v, expand) // --expand-headers comes before
 					expand = expand || secretValue
 				}
 				flags = append(flags, "--"+flag.Name, v)
@@ -217,11 +218,13 @@ func callFlags(f *pflag.FlagSet) []string {
 	return flags
 }
 
-// referenceSecret replaces the value of a secret header by ${NAME}.
-func referenceSecret(header string) (string, bool) {
+// referenceSecret replaces the value of a secret header by ${NAME}. One that is
+// expanded may be nothing but references, after a scheme.
+func referenceSecret(header string, expanded bool) (string, bool) {
 	name, value, _ := strings.Cut(header, ":")
 	name = strings.TrimSpace(name)
-	if strings.HasPrefix(header, "@") || !invoke.Sensitive(name) || strings.Contains(value, "${") {
+	if strings.HasPrefix(header, "@") || !invoke.Sensitive(name) ||
+		expanded && regexp.MustCompile(`^ *((?i:bearer|basic) +)?(\$\{[^{}]*\})+ *$`).MatchString(value) {
 		return header, false
 	}
 	variable := strings.Map(func(r rune) rune {

@@ -94,10 +94,13 @@ type listedMethod struct {
 
 func (o *listOptions) writeMethods(ctx context.Context, source describe.Source, services []protoreflect.FullName) error {
 	listed := []listedMethod{}
-	for _, service := range services {
-		methods, err := describe.Methods(ctx, source, service)
-		if err != nil {
-			return err
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var failed error
+	describe.EachMethods(ctx, source, services, func(service protoreflect.FullName, methods []describe.MethodInfo, err error) {
+		if failed == nil && err != nil {
+			failed = err
+			cancel() // nobody asks for the others
 		}
 		for _, m := range methods {
 			listed = append(listed, listedMethod{
@@ -107,6 +110,9 @@ func (o *listOptions) writeMethods(ctx context.Context, source describe.Source, 
 				Deprecated: m.Deprecated,
 			})
 		}
+	})
+	if failed != nil {
+		return failed
 	}
 	if o.format == "json" {
 		return writeJSON(o.Out, listed)

@@ -131,7 +131,7 @@ func (o *tuiOptions) given(yield func(name string, values []string, isBool bool)
 		}
 		if f.Name == "reflect-header" {
 			for i, v := range values {
-				values[i] = environmentReference(v)
+				values[i] = o.environmentReference(v)
 			}
 		}
 		yield(f.Name, values, f.Value.Type() == "bool")
@@ -139,8 +139,8 @@ func (o *tuiOptions) given(yield func(name string, values []string, isBool bool)
 }
 
 // environmentReference is referenceSecret in the terminal UI's spelling.
-func environmentReference(header string) string {
-	if hidden, isSecret := referenceSecret(header); isSecret {
+func (o *tuiOptions) environmentReference(header string) string {
+	if hidden, isSecret := referenceSecret(header, o.expandHeaders); isSecret {
 		return strings.Replace(hidden, "${", "${env.", 1)
 	}
 	return header

@@ -7,4 +7,4 @@ import { main } from "./main";
 
 const [reference = "", probe = "", victim = "", control = "", ca = ""] = process.argv.slice(2);
 const channel = ca ? credentials.createSsl(readFileSync(ca)) : credentials.createInsecure();
-await main((address) => createGrpcJsTransport(address, channel, { "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }) }), reference, probe, victim, control, { endsFirst: true, dropsLast: true });
+await main((address) => createGrpcJsTransport(address, channel, { "grpc.service_config": JSON.stringify({ loadBalancingConfig: [{ round_robin: {} }] }) }), reference, probe, victim, control, { endsFirst: true, dropsLast: true, queues: true });

@@ -24,7 +24,7 @@ export async function main(connect: (address: string) => Transport, reference: s
     ...fieldCases(toProbe),
     ...probeCases(toProbe, quirks),
     ...probeRequestCases(toProbe, quirks),
-    ...memoryCases(toProbe),
+    ...memoryCases(toProbe, quirks),
     ...nameCases(toProbe),
     ...nameRequestCases(toProbe),
     ...killedCases(connect(victim), kill),

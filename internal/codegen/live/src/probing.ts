@@ -16,6 +16,8 @@ export interface Quirks {
   endsFirst?: boolean;
   /** Responses are lost if an error comes right behind them (grpc/grpc-node#2764). */
   dropsLast?: boolean;
+  /** Requests wait out of sight: one that is sent behind the end fails the call. */
+  queues?: boolean;
 }
 
 /** How calls end, as both sides see it. */

@@ -27,27 +27,10 @@ import (
 	"google.golang.org/protobuf/reflect/protoregistry"
 	"google.golang.org/protobuf/types/descriptorpb"
 
+	"github.com/grpcx/grpcx/testdata/testnet"
 	"github.com/grpcx/grpcx/testserver"
 	"github.com/grpcx/grpcx/testserver/proto/chat"
 )
-
-// serveOn serves until the test ends, and tells the address.
-func serveOn(t *testing.T, server *grpc.Server) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
-	t.Cleanup(func() {
-		server.Stop()
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
-	})
-	return l.Addr().String()
-}
 
 // TestTerminalFindsAMethod is walk (a): one of 3,000 methods, found by typing,
 // filled by completion, refused with details, mended and called again.
@@ -131,7 +114,7 @@ func serveMany(t *testing.T) string {
 		return stream.SendMsg(&errdetails.ResourceInfo{ResourceType: method[strings.LastIndex(method, "/")+1:] + " was called"})
 	}))
 	grpc_reflection_v1.RegisterServerReflectionServer(server, reflection.NewServerV1(reflection.ServerOptions{Services: services, DescriptorResolver: files}))
-	return serveOn(t, server)
+	return testnet.Serve(t, server)
 }
 
 type services map[string]grpc.ServiceInfo
@@ -187,7 +170,7 @@ func TestTerminalChat(t *testing.T) {
 		server := grpc.NewServer()
 		chat.RegisterChatServiceServer(server, r)
 		reflection.Register(server)
-		address := serveOn(t, server)
+		address := testnet.Serve(t, server)
 
 		s := terminal(t, width, height)
 		s.enter("grpcx tui --plaintext " + address)
@@ -252,7 +235,7 @@ func TestTerminalChat(t *testing.T) {
 func TestTerminalProtoFiles(t *testing.T) {
 	server := grpc.NewServer()
 	grpc_health_v1.RegisterHealthServer(server, health.NewServer())
-	address := serveOn(t, server)
+	address := testnet.Serve(t, server)
 	const source = "syntax = \"proto3\";\npackage grpc.health.v1;\nmessage HealthCheckRequest { string service = 1; }\n" +
 		"message HealthCheckResponse { enum ServingStatus { UNKNOWN = 0; SERVING = 1; } ServingStatus status = 1; }\n" +
 		"service Health { rpc Check(HealthCheckRequest) returns (HealthCheckResponse); }\n"
@@ -347,7 +330,7 @@ func TestTerminalGuardedHealth(t *testing.T) {
 		states := health.NewServer()
 		grpc_health_v1.RegisterHealthServer(server, states)
 		reflection.Register(server)
-		address := serveOn(t, server)
+		address := testnet.Serve(t, server)
 
 		s := terminal(t, width, height)
 		s.enter("grpcx tui --plaintext " + address)

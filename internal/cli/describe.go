@@ -15,6 +15,7 @@ import (
 
 	"github.com/grpcx/grpcx/internal/describe"
 	"github.com/grpcx/grpcx/internal/invoke"
+	"github.com/grpcx/grpcx/internal/termtext"
 )
 
 // describeOptions is `grpcx describe`.
@@ -178,7 +179,7 @@ func (o *describeOptions) writeCommand(b *bytes.Buffer, m protoreflect.MethodDes
 		words = append(words, "-d", data.String())
 	}
 	for i, w := range words {
-		words[i] = shellQuote(w)
+		words[i] = termtext.ShellQuote(w)
 	}
 	b.WriteString(strings.Join(words, " "))
 	b.WriteByte('\n')
@@ -223,8 +224,9 @@ func callFlags(f *pflag.FlagSet) []string {
 func referenceSecret(header string, expanded bool) (string, bool) {
 	name, value, _ := strings.Cut(header, ":")
 	name = strings.TrimSpace(name)
+	_, secret := invoke.CutScheme(strings.TrimSpace(value))
 	if strings.HasPrefix(header, "@") || !invoke.Sensitive(name) ||
-		expanded && regexp.MustCompile(`^ *((?i:bearer|basic) +)?(\$\{[^{}]*\})+ *$`).MatchString(value) {
+		expanded && regexp.MustCompile(`^(\$\{[^{}]*\})+$`).MatchString(secret) {
 		return header, false
 	}
 	variable := strings.Map(func(r rune) rune {
@@ -234,15 +236,4 @@ func referenceSecret(header string, expanded bool) (string, bool) {
 		return '_'
 	}, strings.ToUpper(name))
 	return name + ": ${" + variable + "}", true
-}
-
-// shellQuote quotes a word for a POSIX shell where it needs that.
-func shellQuote(word string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_./:=,@%+", r)
-	}
-	if word != "" && strings.IndexFunc(word, func(r rune) bool { return !plain(r) }) < 0 {
-		return word
-	}
-	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

@@ -3,7 +3,6 @@ package cli
 import (
 	"bytes"
 	"io/fs"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -24,6 +23,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"github.com/grpcx/grpcx/internal/tui"
+	"github.com/grpcx/grpcx/testdata/testnet"
 )
 
 // recorder is a server that keeps the requests of each call as they came.
@@ -96,19 +96,7 @@ func record(t *testing.T, options ...grpc.ServerOption) (*recorder, string) {
 			return s.SendMsg([]byte{})
 		}))...)
 	reflection.RegisterV1(reflectionOf{server})
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
-	t.Cleanup(func() {
-		server.Stop()
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
-	})
-	return r, l.Addr().String()
+	return r, testnet.Serve(t, server)
 }
 
 // reflectionOf lists the test service, whose calls the server does not know.

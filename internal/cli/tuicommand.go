@@ -13,6 +13,7 @@ import (
 
 	"github.com/grpcx/grpcx/internal/dial"
 	"github.com/grpcx/grpcx/internal/suite"
+	"github.com/grpcx/grpcx/internal/termtext"
 	"github.com/grpcx/grpcx/internal/tui"
 )
 
@@ -51,15 +52,8 @@ func dataFlags(messages []string) (words []string) {
 	expand := false
 	for _, text := range messages {
 		plain, names := cutReferences(text)
-		var b strings.Builder
-		for i, p := range plain {
-			b.WriteString(strings.ReplaceAll(p, "${", `\u0024{`))
-			if i < len(names) {
-				b.WriteString("${" + names[i] + "}")
-			}
-		}
 		expand = expand || len(names) > 0
-		words = append(words, "-d", shellQuote(b.String()))
+		words = append(words, "-d", suite.ExpandedData(plain, names))
 	}
 	if expand {
 		words = append([]string{"--expand-data"}, words...)
@@ -71,14 +65,14 @@ func dataFlags(messages []string) (words []string) {
 // has no control characters, such as line breaks.
 const escapedVariable = `"$(printf %%s "$%s" | sed 's/["\\]/\\&/g')"`
 
-// quoteReferences is shellQuote for a word in which ${env.NAME} stands for a
+// quoteReferences is termtext.ShellQuote for a word in which ${env.NAME} stands for a
 // variable. reference is the format of what the shell reads instead.
 func quoteReferences(word, reference string) string {
 	plain, names := cutReferences(word)
 	var b strings.Builder
 	for i, p := range plain {
 		if p != "" || len(plain) == 1 {
-			b.WriteString(shellQuote(p))
+			b.WriteString(termtext.ShellQuote(p))
 		}
 		if i < len(names) {
 			fmt.Fprintf(&b, reference, names[i])

@@ -17,3 +17,17 @@ func Sensitive(name string) bool {
 	}
 	return strings.HasSuffix(name, "-key") || strings.HasSuffix(name, "-auth") || strings.HasSuffix(name, "-key-bin")
 }
+
+// CutScheme cuts the scheme of credentials, with the blanks behind it, off a value of
+// metadata (RFC 9110, section 11.4): it is no secret. Without a scheme that is known,
+// or anything behind it, all is rest.
+func CutScheme(value string) (scheme, rest string) {
+	name, _, _ := strings.Cut(value, " ")
+	switch strings.ToLower(name) {
+	case "bearer", "basic", "token", "apikey", "negotiate", "digest", "dpop":
+		if rest := strings.TrimLeft(value[len(name):], " "); rest != "" {
+			return value[:len(value)-len(rest)], rest
+		}
+	}
+	return "", value
+}

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/grpcx/grpcx/internal/termtext"
 )
 
 // maxCommand bounds the requests that a command repeats.
@@ -80,15 +82,8 @@ func (c *call) data(s *secrets) (words []string) {
 			break
 		}
 		plain, refs := s.cutJSON(string(m))
-		var b strings.Builder
-		for i, p := range plain {
-			b.WriteString(strings.ReplaceAll(p, "${", `\u0024{`))
-			if i < len(refs) {
-				b.WriteString("${" + refs[i] + "}")
-			}
-		}
 		expand = expand || len(refs) > 0
-		words = append(words, "-d", shellQuote(b.String()))
+		words = append(words, "-d", ExpandedData(plain, refs))
 	}
 	if expand {
 		words = append([]string{"--expand-data"}, words...)
@@ -99,27 +94,30 @@ func (c *call) data(s *secrets) (words []string) {
 	return words
 }
 
+// ExpandedData is a request in JSON as the shell's word after -d, for --expand-data:
+// between two pieces of plain stands a variable of the environment.
+func ExpandedData(plain, variables []string) string {
+	var b strings.Builder
+	for i, p := range plain {
+		b.WriteString(strings.ReplaceAll(p, "${", `\u0024{`))
+		if i < len(variables) {
+			b.WriteString("${" + variables[i] + "}")
+		}
+	}
+	return termtext.ShellQuote(b.String())
+}
+
 // shellWord quotes s for a POSIX shell.
 func shellWord(s string, hidden *secrets) string {
 	plain, refs := hidden.cut(s)
 	var b strings.Builder
 	for i, p := range plain {
 		if p != "" || len(plain) == 1 {
-			b.WriteString(shellQuote(p))
+			b.WriteString(termtext.ShellQuote(p))
 		}
 		if i < len(refs) {
 			fmt.Fprintf(&b, `"$%s"`, refs[i])
 		}
 	}
 	return b.String()
-}
-
-func shellQuote(s string) string {
-	safe := func(r rune) bool {
-		return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9' || strings.ContainsRune("-_./:=@%+,", r)
-	}
-	if s != "" && strings.IndexFunc(s, func(r rune) bool { return !safe(r) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }

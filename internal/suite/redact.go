@@ -46,8 +46,7 @@ func (s *secrets) note(name, value string) {
 func (s *secrets) credential(key, value string) {
 	s.mu.RLock()
 	name, ok := s.asked[value]
-	scheme, rest, cut := strings.Cut(value, " ")
-	if !ok && cut && isScheme(scheme) {
+	if scheme, rest := invoke.CutScheme(value); !ok && scheme != "" {
 		if name, ok = s.asked[rest]; ok {
 			value = rest
 		}
@@ -119,23 +118,14 @@ func (s *secrets) add(name, value string) {
 		s.refs[value] = name
 		s.replacer = nil
 	}
-	scheme, rest, ok := strings.Cut(value, " ")
-	if !ok || rest == "" || !isScheme(scheme) {
+	scheme, rest := invoke.CutScheme(value)
+	if scheme == "" {
 		return
 	}
 	if _, known := s.refs[rest]; !known {
 		s.refs[rest] = name + "_CREDENTIAL"
 		s.replacer = nil
 	}
-}
-
-// isScheme tells what stands before credentials in metadata.
-func isScheme(s string) bool {
-	switch strings.ToLower(s) {
-	case "bearer", "basic", "token", "apikey", "negotiate", "digest", "dpop":
-		return true
-	}
-	return false
 }
 
 // addValue makes the value of an expression a secret, and each string in it.

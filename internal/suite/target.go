@@ -2,7 +2,6 @@ package suite
 
 import (
 	"context"
-	"encoding/base64"
 	"fmt"
 	"maps"
 	"slices"
@@ -47,7 +46,7 @@ func Headers(md metadata.MD) []Header {
 	for _, name := range slices.Sorted(maps.Keys(md)) {
 		for _, value := range md[name] {
 			if strings.HasSuffix(name, "-bin") {
-				value = base64.StdEncoding.EncodeToString([]byte(value))
+				value = encodeBase64(value)
 			}
 			headers = append(headers, Header{name, value})
 		}

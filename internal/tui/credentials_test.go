@@ -3,7 +3,6 @@ package tui
 import (
 	"context"
 	"errors"
-	"net"
 	"strings"
 	"testing"
 
@@ -16,6 +15,7 @@ import (
 	"google.golang.org/grpc/reflection"
 	"google.golang.org/grpc/status"
 
+	"github.com/grpcx/grpcx/testdata/testnet"
 	"github.com/grpcx/grpcx/testserver"
 )
 
@@ -38,19 +38,7 @@ func guarded(t *testing.T, code codes.Code) (address string) {
 	}))
 	healthpb.RegisterHealthServer(server, health.NewServer())
 	reflection.Register(server)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
-	t.Cleanup(func() {
-		server.Stop()
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
-	})
-	return l.Addr().String()
+	return testnet.Serve(t, server)
 }
 
 // TestReflectionWantsCredentials leads from a server that does not show its schema to

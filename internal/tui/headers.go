@@ -10,6 +10,7 @@ import (
 	tea "charm.land/bubbletea/v2"
 	"google.golang.org/grpc/metadata"
 
+	"github.com/grpcx/grpcx/internal/invoke"
 	"github.com/grpcx/grpcx/internal/termtext"
 )
 
@@ -182,7 +183,7 @@ func (h *headers) row(i int, text string, width int, th theme) string {
 
 func (h *headers) shown(header Header) string {
 	value := header.Value
-	if _, secret := cutScheme(value); h.secret(header.Name) && !onlyReferences(secret) {
+	if _, secret := invoke.CutScheme(value); h.secret(header.Name) && !onlyReferences(secret) {
 		value = "***"
 	}
 	return termtext.Line(header.Name + ": " + value)

@@ -1,7 +1,6 @@
 package tui
 
 import (
-	"net"
 	"testing"
 
 	"google.golang.org/grpc"
@@ -11,6 +10,8 @@ import (
 	"google.golang.org/grpc/reflection"
 	rpb "google.golang.org/grpc/reflection/grpc_reflection_v1"
 	"google.golang.org/protobuf/proto"
+
+	"github.com/grpcx/grpcx/testdata/testnet"
 )
 
 // together keeps the questions about services back until there are so many of them.
@@ -45,19 +46,7 @@ func TestServicesAreAskedForTogether(t *testing.T) {
 	healthpb.RegisterHealthServer(server, health.NewServer())
 	testgrpc.RegisterTestServiceServer(server, testgrpc.UnimplementedTestServiceServer{})
 	reflection.RegisterV1(server)
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- server.Serve(l) }()
-	t.Cleanup(func() {
-		server.Stop()
-		if err := <-served; err != nil {
-			t.Error(err)
-		}
-	})
-	s := newTerminal(t, config(t, l.Addr().String()), 80, 24)
+	s := newTerminal(t, config(t, testnet.Serve(t, server)), 80, 24)
 	s.until("all services", func() bool { return s.m.link.state == ready && !s.m.loading() })
 	if n := len(s.m.tree.services); n != 3 {
 		t.Errorf("%d services", n)

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode"
+
+	"github.com/grpcx/grpcx/internal/invoke"
 )
 
 // A reference stands for the value of an environment variable: ${env.NAME}.
@@ -49,7 +51,7 @@ type vault struct {
 // the scheme of credentials. What is nothing but references stays; where they stand
 // beside something else, the reference is to what they come to.
 func (v *vault) hide(name, value string) string {
-	scheme, secret := cutScheme(value)
+	scheme, secret := invoke.CutScheme(value)
 	if onlyReferences(secret) {
 		return value
 	}
@@ -202,17 +204,6 @@ func (v *vault) hideHeaders(headers []Header) []Header {
 		safe = append(safe, h)
 	}
 	return safe
-}
-
-// cutScheme cuts the scheme of credentials off, with the blank behind it (RFC 9110,
-// section 11.4); it is no secret.
-func cutScheme(value string) (scheme, rest string) {
-	for _, s := range []string{"Bearer ", "Basic "} {
-		if len(value) > len(s) && strings.EqualFold(value[:len(s)], s) {
-			return value[:len(s)], value[len(s):]
-		}
-	}
-	return "", value
 }
 
 // onlyReferences reports whether there is nothing but references in s.

@@ -1,9 +1,11 @@
-// Package testnet has the addresses that tests need.
+// Package testnet has the addresses that tests need, and servers on them.
 package testnet
 
 import (
 	"net"
 	"testing"
+
+	"google.golang.org/grpc"
 )
 
 // Refusing returns a loopback address that refuses connections. Nobody else gets
@@ -28,4 +30,22 @@ func Refusing(tb testing.TB) string {
 		_ = server.Close()
 	})
 	return client.LocalAddr().String()
+}
+
+// Serve serves on a loopback address, which it returns, until the test ends.
+func Serve(tb testing.TB, server *grpc.Server) (address string) {
+	tb.Helper()
+	l, err := new(net.ListenConfig).Listen(tb.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(l) }()
+	tb.Cleanup(func() {
+		server.Stop()
+		if err := <-served; err != nil {
+			tb.Error(err)
+		}
+	})
+	return l.Addr().String()
 }
